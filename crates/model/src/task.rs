@@ -1,0 +1,226 @@
+//! Tasks: one deployment of an application at a commit.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    dispatch::Inputs,
+    id::{AppId, TaskId, UserId},
+    step::Step,
+    time::Millis,
+};
+
+/// Where a task stands.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskStatus {
+    /// It waits for a runner.
+    Pending,
+    /// A runner has it.
+    Running,
+    /// It ended well.
+    Success,
+    /// A step failed, the set-up failed, or its runner was lost.
+    Failure,
+    /// It was cancelled, and nothing of it runs any more.
+    Cancelled,
+}
+
+impl TaskStatus {
+    /// Every status, in the order a task goes through them.
+    pub const ALL: [Self; 5] = [
+        Self::Pending,
+        Self::Running,
+        Self::Success,
+        Self::Failure,
+        Self::Cancelled,
+    ];
+
+    /// Whether the task will not change any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Success | Self::Failure | Self::Cancelled)
+    }
+
+    /// The name used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for TaskStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Text that is no task status.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnknownStatus;
+
+impl fmt::Display for UnknownStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a task's status is pending, running, success, failure or cancelled")
+    }
+}
+
+impl std::error::Error for UnknownStatus {}
+
+impl FromStr for TaskStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(UnknownStatus)
+    }
+}
+
+/// What made a task.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TriggerType {
+    /// `POST dispatch/manual`.
+    Manual,
+    /// `POST dispatch/redeploy`.
+    Redeploy,
+}
+
+/// A deployment of an application.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct Task {
+    /// The task's id.
+    pub id: TaskId,
+    /// The user who owns it.
+    pub user_id: UserId,
+    /// The application that is deployed.
+    pub app_id: AppId,
+    /// The how-manieth task of its application it is, from 1.
+    pub number: i64,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// Whether somebody asked to cancel it. While this is `true` and `status` is `running`, it is being ended.
+    #[serde(rename = "cancelRequested")]
+    pub is_cancel_requested: bool,
+    /// Its steps so far, the set-up first; absent before the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<Step>>,
+    /// The commit's message, or the one given at dispatch.
+    pub message: String,
+    /// The commit that is deployed: 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.
+    pub commit: String,
+    /// The full name of the ref, `refs/heads/main` for instance; absent where there is none.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub git_ref: Option<String>,
+    /// The ref without `refs/heads/` or `refs/tags/`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The owner of the repository.
+    pub owner: String,
+    /// The name of the repository.
+    pub repo_name: String,
+    /// What made the task.
+    #[serde(rename = "triggerType")]
+    pub trigger_type: TriggerType,
+    /// The task that this one runs again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redelivery: Option<TaskId>,
+    /// The inputs given at dispatch.
+    #[serde(default, skip_serializing_if = "Inputs::is_empty")]
+    #[schema(value_type = Object)]
+    pub inputs: Inputs,
+    /// Why the task failed, where no step says it: `runner lost`, ..
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When it was accepted.
+    pub created_time: Millis,
+    /// When it last changed.
+    pub updated_time: Millis,
+    /// When a runner took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_time: Option<Millis>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_time: Option<Millis>,
+}
+
+/// What an application remembers of its newest task.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct LatestTask {
+    /// The task's id.
+    #[serde(rename = "taskId")]
+    pub task_id: TaskId,
+    /// The commit that it deploys.
+    pub commit: String,
+    /// The commit's message.
+    pub message: String,
+    /// The full name of the ref; absent where there is none.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub git_ref: Option<String>,
+    /// Whether it has ended.
+    pub completed: bool,
+    /// Where it stands.
+    pub status: TaskStatus,
+}
+
+/// Which tasks to list, newest first.
+///
+/// Without `limit` and `cursor` the answer is the page `currentPage` of `pageSize` tasks, as in the published API.
+/// With either of them it is keyset pagination: it costs the same at any depth, and tasks that arrive in between
+/// neither repeat nor hide an entry.
+#[derive(Clone, Debug, Deserialize, IntoParams, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TaskQuery {
+    /// The application whose tasks to list.
+    pub app_id: AppId,
+    /// Only tasks with this status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<TaskStatus>,
+    /// The page to answer, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, default = 1)]
+    pub current_page: Option<i64>,
+    /// Tasks on a page, at most 100; 10 when it is absent or not positive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(default = 10)]
+    pub page_size: Option<i64>,
+    /// At most this many tasks, from 1 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 100)]
+    pub limit: Option<i64>,
+    /// Where the last answer ended: its `nextCursor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl TaskQuery {
+    /// All tasks of an application, first page.
+    pub fn new(app_id: AppId) -> Self {
+        Self {
+            app_id,
+            status: None,
+            current_page: None,
+            page_size: None,
+            limit: None,
+            cursor: None,
+        }
+    }
+}
+
+/// Names a task.
+#[derive(Clone, Debug, Deserialize, IntoParams, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct TaskRef {
+    /// The task's id.
+    pub task_id: TaskId,
+}

@@ -1,0 +1,143 @@
+//! Trigger specifications: which events of the Git host start a deployment.
+//!
+//! Both generations of the published API are here: `events` with a JEXL filter (the older), and `push`, `pr` and
+//! `pull_request` with lists of patterns (the newer). A specification may use both.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::application::Provider;
+
+/// What starts a deployment, by provider.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(transparent)]
+#[schema(
+    value_type = BTreeMap<Provider, ProviderTrigger>,
+    example = json!({"github": {"events": [{"eventName": "push", "filter": "body.ref in [\"refs/heads/main\"]"}]}})
+)]
+pub struct TriggerSpec(pub BTreeMap<Provider, ProviderTrigger>);
+
+impl TriggerSpec {
+    /// Whether nothing starts a deployment but a dispatch.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What starts a deployment on one provider.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderTrigger {
+    /// The webhook's secret; one is made when it is absent. Shown as `***`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// Gitee's password, instead of a secret. Shown as `***`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+    /// Events with a filter each; the first that matches starts the deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<EventRule>>,
+    /// Which pushes of branches and tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<PushRules>,
+    /// Which pull requests, by their target branch alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pr: Option<PrRules>,
+    /// Which pull requests, by type, target and source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequestRules>,
+}
+
+/// An event of the host and what must hold for it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventRule {
+    /// The event's name as the host sends it, `push` for instance.
+    pub event_name: String,
+    /// A JEXL expression over `{headers, body}`; when absent, every such event matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// The pipeline file to run, relative to the repository's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+}
+
+/// Rules for pushes.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PushRules {
+    /// Which branches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branches: Option<Patterns<String>>,
+    /// Which tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Patterns<String>>,
+}
+
+/// Rules for pull requests by their target branch.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrRules {
+    /// Which target branches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branches: Option<Patterns<String>>,
+}
+
+/// Rules for pull requests by type, target and source.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PullRequestRules {
+    /// Which types.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<PullRequestType>,
+    /// Which pairs of branches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branches: Option<Patterns<BranchPair>>,
+}
+
+/// What happened to a pull request.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PullRequestType {
+    /// It was opened.
+    Opened,
+    /// It was closed without a merge.
+    Closed,
+    /// It was opened again.
+    Reopened,
+    /// It was merged.
+    Merged,
+    /// Commits were pushed to it.
+    Synchronize,
+}
+
+/// Four lists of patterns; `exclude` beats the others.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"), deny_unknown_fields)]
+pub struct Patterns<T> {
+    /// Names as they are.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub precise: Vec<T>,
+    /// Beginnings of names; an empty list that is written out means every name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Vec<T>>,
+    /// Globs.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<T>,
+    /// Globs that are left out.
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<T>,
+}
+
+/// A pair of branches of a pull request.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BranchPair {
+    /// The branch it goes into.
+    pub target: String,
+    /// The branch it comes from; any when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+}
