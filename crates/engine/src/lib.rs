@@ -6,6 +6,10 @@
 mod event;
 mod git;
 mod job;
+mod context;
+mod expr;
+mod mask;
+mod parse;
 mod process;
 
 use flowcd_model::task::TaskStatus;
