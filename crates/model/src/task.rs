@@ -13,7 +13,9 @@ use crate::{
 };
 
 /// Where a task stands.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize, ToSchema)]
+#[derive(
+    Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum TaskStatus {
     /// It waits for a runner.
