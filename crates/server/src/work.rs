@@ -1,0 +1,127 @@
+//! Running tasks: claim what is pending, drive the engine, record what it says, settle what was lost.
+//!
+//! The claim loop is level-triggered: it looks at the database, woken by a dispatch in this process or by a timer,
+//! so a lost signal costs seconds and never a task.
+
+mod drive;
+mod record;
+mod runner;
+mod sweep;
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use flowcd_engine::{Limits, git::RepoPolicy};
+use flowcd_model::id::TaskId;
+use flowcd_store::Store;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{logs::Logs, metrics::Metrics};
+
+pub(crate) use runner::Runners;
+pub(crate) use sweep::{settle_dead_runs, sweep_forever};
+
+/// How long a claim is good for without a heartbeat.
+pub(crate) const LEASE: Duration = Duration::from_secs(10);
+/// How often a runner says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+/// How often to look for pending tasks when nothing wakes us: another server may have accepted some.
+const POLL: Duration = Duration::from_secs(1);
+/// Followers share this many channels; a follower woken by another task's change looks and waits again.
+const N_CHANNELS: usize = 64;
+
+/// What the runners need to know.
+#[derive(Clone)]
+pub(crate) struct WorkConfig {
+    /// The name this server claims tasks under; it stays the same for a data folder.
+    pub(crate) instance: String,
+    /// Where the folders of running tasks are.
+    pub(crate) work_dir: PathBuf,
+    /// Where the mirrors of repositories are.
+    pub(crate) mirrors: PathBuf,
+    /// How many tasks run at once.
+    pub(crate) n_runners: usize,
+    /// Which repositories may be checked out.
+    pub(crate) policy: RepoPolicy,
+    /// The engine's limits.
+    pub(crate) limits: Limits,
+    /// The server's base URL, for `task.url`.
+    pub(crate) base_url: String,
+}
+
+/// The part of running tasks that the rest of the server talks to.
+#[derive(Clone)]
+pub(crate) struct Work {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: WorkConfig,
+    store: Store,
+    logs: Logs,
+    metrics: Metrics,
+    /// Rung when there may be a pending task.
+    pending: Notify,
+    /// The tasks that run in this process, and how to cancel them.
+    running: Mutex<HashMap<TaskId, CancellationToken>>,
+    channels: Vec<watch::Sender<u64>>,
+    hasher: RandomState,
+}
+
+impl Work {
+    /// Work that has not begun.
+    pub(crate) fn new(config: WorkConfig, store: Store, logs: Logs, metrics: Metrics) -> Self {
+        let channels = (0..N_CHANNELS).map(|_| watch::Sender::new(0)).collect();
+        let inner = Inner {
+            config,
+            store,
+            logs,
+            metrics,
+            pending: Notify::new(),
+            running: Mutex::default(),
+            channels,
+            hasher: RandomState::new(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Says that there may be a pending task.
+    pub(crate) fn wake(&self) {
+        self.inner.pending.notify_one();
+    }
+
+    /// Tells the runner of a task that it is to be cancelled, where it runs in this process; elsewhere the runner
+    /// hears of it with its next heartbeat.
+    pub(crate) fn cancel(&self, task: &TaskId) {
+        if let Some(token) = self.inner.running().get(task) {
+            token.cancel();
+        }
+    }
+
+    /// Says that a task or its log changed.
+    pub(crate) fn changed(&self, task: &TaskId) {
+        self.channel(task).send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    /// A receiver that wakes when the task may have changed.
+    pub(crate) fn watch(&self, task: &TaskId) -> watch::Receiver<u64> {
+        self.channel(task).subscribe()
+    }
+
+    fn channel(&self, task: &TaskId) -> &watch::Sender<u64> {
+        let place = self.inner.hasher.hash_one(task) as usize % self.inner.channels.len();
+        &self.inner.channels[place]
+    }
+}
+
+impl Inner {
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, CancellationToken>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

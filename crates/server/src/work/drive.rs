@@ -1,0 +1,323 @@
+//! Driving one task: a claim becomes a job, the engine runs it, its events are recorded, its end is written once.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use flowcd_engine::{Checkout, Contexts, Credential, Event, Job, Outcome, Source, git};
+use flowcd_model::{
+    application::Application,
+    step::{Step, StepCount},
+    task::{Task, TaskStatus},
+    time::Millis,
+};
+use flowcd_store::{Claim, ClaimedTask, Final, Lease, Progress};
+use serde_json::{Map, Value, json};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{HEARTBEAT, LEASE, Work, record};
+
+/// A segment is cut when it holds this much ..
+const SEGMENT_BYTES: usize = 256 * 1024;
+/// .. or when its first byte has waited this long, so that a follower sees it ..
+const SEGMENT_AGE: Duration = Duration::from_millis(100);
+/// .. or, after a pause, already after this: the first line of a step comes at once, and a step that ends right
+/// away still becomes a single write.
+const FIRST_SEGMENT_AGE: Duration = Duration::from_millis(4);
+/// Engine events that may wait for the recorder.
+const EVENT_QUEUE: usize = 32;
+/// Entries that may wait to be written: with segments of 256 KiB, 4 MiB.
+const RECORD_QUEUE: usize = 16;
+
+/// Runs a claimed task to its end, and writes that end.
+pub(super) async fn drive(work: &Work, claimed: ClaimedTask, end: &CancellationToken) {
+    let task = claimed.task.clone();
+    let claim = Arc::new(claimed.claim.clone());
+    work.inner.metrics.queue_wait_seconds.observe(Millis::now().since_ms(task.created_time).max(0) as f64 / 1000.0);
+    work.changed(&task.id);
+    let cancel = CancellationToken::new();
+    work.inner.running().insert(task.id.clone(), cancel.clone());
+    let heartbeat = tokio::spawn(beat(work.clone(), claim.clone(), cancel.clone()));
+    let outcome = match job(work, claimed) {
+        Ok(job) => run(work, &claim, job, &cancel, end).await,
+        Err(error) => failed_before_start(&task, error),
+    };
+    heartbeat.abort();
+    finish(work, &claim, outcome).await;
+    work.inner.running().remove(&task.id);
+}
+
+/// Writes the end of a run, again and again while the database is away, as long as the lease may be ours.
+async fn finish(work: &Work, claim: &Claim, outcome: Outcome) {
+    let task = &claim.task_id;
+    let status = outcome.status;
+    let end = Final { status, steps: outcome.steps, error: outcome.error };
+    let give_up = Instant::now() + LEASE;
+    loop {
+        match work.inner.store.finish(claim, end.clone()).await {
+            Ok(Lease::Held { .. }) => {
+                work.inner.metrics.task_finished(status);
+                info!(task.id = %task, task.status = %status, "Finished task `{task}`: {status}");
+                break;
+            }
+            Ok(Lease::Lost) => {
+                warn!(task.id = %task, "Lost the claim on task `{task}`; its end was written by somebody else");
+                break;
+            }
+            Err(source) => {
+                error!(task.id = %task, error = &source as &dyn std::error::Error, "Cannot write the end of task `{task}`");
+                if Instant::now() > give_up {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+    work.changed(task);
+}
+
+/// Keeps the claim, and passes on a cancellation that was asked for elsewhere.
+async fn beat(work: Work, claim: Arc<Claim>, cancel: CancellationToken) {
+    let mut timer = tokio::time::interval(HEARTBEAT);
+    timer.tick().await;
+    loop {
+        timer.tick().await;
+        match work.inner.store.heartbeat(&claim, LEASE.as_millis() as i64).await {
+            Ok(Lease::Held { is_cancel_requested: false }) => {}
+            Ok(Lease::Held { is_cancel_requested: true }) => cancel.cancel(),
+            Ok(Lease::Lost) => {
+                let task = &claim.task_id;
+                warn!(task.id = %task, "Lost the claim on task `{task}`; ending what runs of it");
+                cancel.cancel();
+                return;
+            }
+            Err(source) => {
+                let task = &claim.task_id;
+                warn!(task.id = %task, error = &source as &dyn std::error::Error, "No heartbeat for task `{task}`");
+            }
+        }
+    }
+}
+
+/// Runs a job and records its events.
+async fn run(work: &Work, claim: &Arc<Claim>, job: Job, cancel: &CancellationToken, end: &CancellationToken) -> Outcome {
+    let (events_tx, events) = mpsc::channel(EVENT_QUEUE);
+    let (entries, entries_rx) = mpsc::channel(RECORD_QUEUE);
+    let recorder = tokio::spawn(record::record(work.clone(), claim.clone(), entries_rx));
+    let engine_cancel = cancel.child_token();
+    let engine = tokio::spawn(flowcd_engine::run(job, events_tx, engine_cancel.clone()));
+    let mut run = Run { work, entries, steps: Vec::new(), buffers: BTreeMap::new(), flushed_at: None };
+    let is_server_stopping = run.pump(events, end, &engine_cancel).await;
+    let steps = std::mem::take(&mut run.steps);
+    drop(run);
+    if let Err(source) = recorder.await {
+        error!(task.id = %claim.task_id, %source, "The recorder of task `{}` ended badly", claim.task_id);
+    }
+    let mut outcome = engine.await.unwrap_or_else(|source| {
+        error!(task.id = %claim.task_id, %source, "The engine of task `{}` ended badly", claim.task_id);
+        Outcome { status: TaskStatus::Failure, steps, error: Some("internal error of the engine".to_owned()) }
+    });
+    if is_server_stopping && outcome.status == TaskStatus::Cancelled && !cancel.is_cancelled() {
+        // Nobody asked to cancel it, so it is not "cancelled".
+        outcome.status = TaskStatus::Failure;
+        outcome.error = Some("the server was stopped while the task ran".to_owned());
+    }
+    outcome
+}
+
+/// The state between the engine and the recorder.
+struct Run<'a> {
+    work: &'a Work,
+    entries: mpsc::Sender<record::Entry>,
+    steps: Vec<Step>,
+    /// Output that is not yet a segment, by step; and since when it waits.
+    buffers: BTreeMap<StepCount, (BytesMut, Instant)>,
+    flushed_at: Option<Instant>,
+}
+
+impl Run<'_> {
+    /// Passes events on until the engine is done. Answers whether the server ended the run because it stops.
+    async fn pump(
+        &mut self,
+        mut events: mpsc::Receiver<Event>,
+        end: &CancellationToken,
+        engine_cancel: &CancellationToken,
+    ) -> bool {
+        let mut is_stopping = false;
+        loop {
+            let flush_at = self.flush_at();
+            tokio::select! {
+                biased;
+                event = events.recv() => match event {
+                    Some(event) => self.take(event).await,
+                    None => break,
+                },
+                () = sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => self.flush_all().await,
+                () = end.cancelled(), if !is_stopping => {
+                    is_stopping = true;
+                    engine_cancel.cancel();
+                }
+            }
+        }
+        let open: Vec<_> = self.buffers.keys().copied().collect();
+        for step in open {
+            self.end_output(step).await;
+        }
+        // The clean-up has no event of its own that says it is over.
+        self.send(record::Entry::OutputEnd { step: StepCount::Completed }).await;
+        is_stopping
+    }
+
+    async fn take(&mut self, event: Event) {
+        match event {
+            Event::Output { step_count, bytes } => self.output(step_count, bytes).await,
+            Event::CheckedOut { message, .. } => {
+                self.send(record::Entry::Progress(Progress { message: Some(message), ..Progress::default() })).await;
+            }
+            Event::Steps(steps) => {
+                self.steps = steps;
+                self.send_steps().await;
+            }
+            Event::Step(step) => {
+                let step_count = step.step_count;
+                if step.status.is_final() {
+                    self.end_output(step_count).await;
+                    let seconds = step.process_time.unwrap_or_default();
+                    self.work.inner.metrics.step_finished(step.status, seconds);
+                }
+                match self.steps.iter_mut().find(|known| known.step_count == step_count) {
+                    Some(known) => *known = step,
+                    None => self.steps.push(step),
+                }
+                self.send_steps().await;
+            }
+        }
+    }
+
+    async fn output(&mut self, step: StepCount, bytes: Bytes) {
+        if !self.buffers.contains_key(&step) && bytes.len() >= SEGMENT_BYTES {
+            self.send_bytes(step, bytes).await;
+            return;
+        }
+        let (buffer, _) = self.buffers.entry(step).or_insert_with(|| (BytesMut::new(), Instant::now()));
+        buffer.extend_from_slice(&bytes);
+        if buffer.len() >= SEGMENT_BYTES {
+            self.flush(step).await;
+        }
+    }
+
+    /// When the oldest byte that waits has waited long enough.
+    fn flush_at(&self) -> Option<Instant> {
+        let since = self.buffers.values().map(|(_, since)| *since).min()?;
+        let is_first = self.flushed_at.is_none_or(|flushed_at| since - flushed_at > SEGMENT_AGE);
+        Some(since + if is_first { FIRST_SEGMENT_AGE } else { SEGMENT_AGE })
+    }
+
+    async fn flush_all(&mut self) {
+        let steps: Vec<_> = self.buffers.keys().copied().collect();
+        for step in steps {
+            self.flush(step).await;
+        }
+    }
+
+    async fn flush(&mut self, step: StepCount) {
+        if let Some((buffer, _)) = self.buffers.remove(&step) {
+            self.send_bytes(step, buffer.freeze()).await;
+        }
+    }
+
+    async fn send_bytes(&mut self, step: StepCount, mut bytes: Bytes) {
+        self.flushed_at = Some(Instant::now());
+        while !bytes.is_empty() {
+            let bytes = bytes.split_to(bytes.len().min(SEGMENT_BYTES));
+            self.send(record::Entry::Output { step, bytes }).await;
+        }
+    }
+
+    async fn end_output(&mut self, step: StepCount) {
+        self.flush(step).await;
+        self.send(record::Entry::OutputEnd { step }).await;
+    }
+
+    async fn send_steps(&self) {
+        self.send(record::Entry::Progress(Progress { steps: Some(self.steps.clone()), ..Progress::default() })).await;
+    }
+
+    async fn send(&self, entry: record::Entry) {
+        // The recorder goes away only when the claim is lost; then nothing is ours to record.
+        _ = self.entries.send(entry).await;
+    }
+}
+
+fn failed_before_start(task: &Task, error: String) -> Outcome {
+    Outcome { status: TaskStatus::Failure, steps: task.steps.clone().unwrap_or_default(), error: Some(error) }
+}
+
+/// What the engine has to do for a claimed task.
+fn job(work: &Work, claimed: ClaimedTask) -> Result<Job, String> {
+    let config = &work.inner.config;
+    let ClaimedTask { task, application, pipeline_file, secrets, credentials, .. } = claimed;
+    let url = git::RepoUrl::parse(&application.repo_url, &config.policy).map_err(|error| error.to_string())?;
+    let commit = task.commit.parse().map_err(|error: git::InvalidCommit| error.to_string())?;
+    let git_ref = task.git_ref.as_deref().map(str::parse).transpose().map_err(|error: git::InvalidRef| error.to_string())?;
+    let credential = url.origin().and_then(|origin| {
+        let (account, token) = credentials.into_iter().find(|(account, _)| account.origin == origin)?;
+        Some(Credential::for_provider(application.provider, account.username.as_deref(), &application.owner, token))
+    });
+    let contexts = contexts(config, &task, &application);
+    Ok(Job {
+        dir: config.work_dir.join(task.id.as_str()),
+        marker: marker(&config.instance, task.id.as_str()),
+        source: Source::Git(Checkout { url, commit, git_ref, credential, mirrors: config.mirrors.clone() }),
+        pipeline_file,
+        contexts,
+        secrets,
+        envs: application.envs.unwrap_or_default(),
+        limits: config.limits.clone(),
+        task_id: task.id,
+    })
+}
+
+/// The value of `FLOWCD_RUN` in every process of a task: how those of a dead run are found.
+pub(super) fn marker(instance: &str, task: &str) -> String {
+    format!("{instance}.{task}")
+}
+
+fn contexts(config: &super::WorkConfig, task: &Task, application: &Application) -> Contexts {
+    let git_ref = task.git_ref.as_deref();
+    let git = object(json!({
+        "provider": application.provider,
+        "clone_url": application.repo_url,
+        "repo_owner": application.owner,
+        "repo_name": application.repo_name,
+        "ref": git_ref,
+        "branch": git_ref.and_then(|name| name.strip_prefix("refs/heads/")),
+        "tag": git_ref.and_then(|name| name.strip_prefix("refs/tags/")),
+        "commit": task.commit,
+        "message": task.message,
+        "event_name": task.trigger_type,
+    }));
+    let app = object(json!({ "id": application.id, "owner": application.owner, "user_id": application.user_id }));
+    let url = format!("{}/api/flow/task/get?taskId={}", config.base_url, task.id);
+    let task_context = object(json!({ "id": task.id, "number": task.number, "url": url }));
+    let trigger = object(json!({ "interceptor": format!("{}_dispatch", trigger_name(task)), "redelivery": task.redelivery }));
+    Contexts { git, app, task: task_context, trigger, inputs: task.inputs.clone() }
+}
+
+fn trigger_name(task: &Task) -> &'static str {
+    match task.trigger_type {
+        flowcd_model::task::TriggerType::Manual => "manual",
+        flowcd_model::task::TriggerType::Redeploy => "redeploy",
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,67 @@
+//! Settling what was lost, and throwing away what is old.
+
+use std::{path::Path, time::Duration};
+
+use flowcd_model::time::Millis;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::{Work, drive};
+
+/// How often to look for expired leases.
+const SWEEP: Duration = Duration::from_secs(2);
+/// How many sweeps go between two looks for what is old: an hour.
+const SWEEPS_PER_HOUSEKEEPING: u64 = 1800;
+
+/// Settles what an earlier life of this server left behind: its processes are killed, their folders removed, and the
+/// tasks it held end as failed. To be called while nothing of this server runs.
+pub(crate) async fn settle_dead_runs(work: &Work) -> anyhow::Result<()> {
+    let config = &work.inner.config;
+    let (work_dir, instance) = (config.work_dir.clone(), config.instance.clone());
+    tokio::task::spawn_blocking(move || remove_dead_folders(&work_dir, &instance)).await??;
+    for task in work.inner.store.settle_instance(&config.instance).await? {
+        warn!(task.id = %task, "Settled task `{task}`: its runner was lost");
+        work.changed(&task);
+    }
+    Ok(())
+}
+
+fn remove_dead_folders(work_dir: &Path, instance: &str) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(work_dir)? {
+        let entry = entry?;
+        if let Some(task) = entry.file_name().to_str() {
+            flowcd_engine::process::kill_marked(&drive::marker(instance, task));
+        }
+        flowcd_engine::workdir::remove(&entry.path())?;
+    }
+    Ok(())
+}
+
+/// Sweeps until told to stop.
+pub(crate) async fn sweep_forever(work: Work, stop: CancellationToken) {
+    let mut timer = tokio::time::interval(SWEEP);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    for n_sweeps in 0_u64.. {
+        tokio::select! {
+            _ = timer.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        if let Err(source) = sweep(&work).await {
+            error!(error = &source as &dyn std::error::Error, "Cannot sweep");
+        }
+        if n_sweeps.is_multiple_of(SWEEPS_PER_HOUSEKEEPING)
+            && let Err(source) = work.inner.store.housekeeping(Millis::now()).await
+        {
+            error!(error = &source as &dyn std::error::Error, "Cannot remove what is old");
+        }
+    }
+}
+
+/// One pass: tasks whose runner was lost end as failed.
+pub(crate) async fn sweep(work: &Work) -> Result<(), flowcd_store::Error> {
+    for task in work.inner.store.sweep(Millis::now()).await? {
+        warn!(task.id = %task, "Settled task `{task}`: its runner was lost");
+        work.changed(&task);
+    }
+    Ok(())
+}
