@@ -1,1 +1,45 @@
-fn main() {}
+//! The project's own chores. `cargo xtask help` lists them.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to whoever started it")]
+#![expect(clippy::disallowed_methods, reason = "a chore starts processes and reads the environment")]
+
+mod ci;
+mod demo;
+mod openapi;
+mod postgres;
+mod process;
+mod test;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "The chores of the flowcd workspace")]
+struct Args {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Write openapi/openapi.json from the server's routes and the model's types.
+    Openapi {
+        /// Write nothing; fail when the file is out of date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build everything, start a server on an embedded database, and deploy a small repository with it.
+    Demo(demo::Args),
+    /// Set up what the tests need (PostgreSQL), then run every test.
+    Test(test::Args),
+    /// Check what a test cannot: formatting, lints, docs, the API document, dependencies, migrations, licences.
+    Ci,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Args::parse().chore {
+        Chore::Openapi { check } => openapi::run(check),
+        Chore::Demo(args) => demo::run(&args),
+        Chore::Test(args) => test::run(&args),
+        Chore::Ci => ci::run(),
+    }
+}

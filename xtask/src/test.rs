@@ -1,0 +1,25 @@
+//! Every test, with everything the tests need.
+
+use anyhow::Result;
+
+use crate::{postgres::Postgres, process};
+
+/// Which tests to run.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Passed on to `cargo test`: `-p flowcd-store`, a name to filter by, `-- --nocapture`, ..
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    cargo_test: Vec<String>,
+}
+
+/// Starts PostgreSQL, builds the binaries that tests start, and runs the tests.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let postgres = Postgres::start()?;
+    let binaries = process::build_binaries("dev")?;
+    let mut command = process::cargo();
+    command.arg("test").env("FLOWCD_TEST_POSTGRES_URL", &postgres.url).env("FLOWCD_TEST_BIN", &binaries.cli);
+    if !args.cargo_test.iter().any(|arg| arg == "-p" || arg.starts_with("--package") || arg.starts_with("-p")) {
+        command.arg("--workspace");
+    }
+    process::run(command.arg("--no-fail-fast").args(&args.cargo_test))
+}
