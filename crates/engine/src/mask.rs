@@ -9,7 +9,10 @@ pub(crate) struct MaskSet {}
 impl MaskSet {
     /// A set of these secrets. Values of fewer than four bytes are left out.
     pub(crate) fn new(values: impl IntoIterator<Item = impl AsRef<str>>) -> MaskSet {
-        let _ = values.into_iter().map(|value| value.as_ref().len()).sum::<usize>();
+        let _ = values
+            .into_iter()
+            .map(|value| value.as_ref().len())
+            .sum::<usize>();
         MaskSet {}
     }
 

@@ -1,0 +1,187 @@
+//! `hashFile` and `hashFiles`: files of the workspace, and of nothing else.
+
+use std::{
+    borrow::Cow,
+    fs::{self, File, OpenOptions},
+    io::Read,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use nix::fcntl::OFlag;
+use sha1::{Digest, Sha1};
+use sha2::Sha256;
+
+/// More than any lock file; what is longer would hold up the run.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+/// How many files and folders `hashFiles` looks at before it gives up.
+const MAX_ENTRIES: usize = 200_000;
+
+/// The SHA-1 of a file, in hexadecimal.
+pub(super) fn file(path: &str, workspace: &Path) -> Result<String, String> {
+    let fail = |why: String| format!("`hashFile` cannot read `{path}`: {why}");
+    let root = fs::canonicalize(workspace).map_err(|err| fail(err.to_string()))?;
+    let mut hash = Sha1::new();
+    read(&root.join(path), &root, |bytes| hash.update(bytes)).map_err(fail)?;
+    Ok(hexadecimal(&hash.finalize()))
+}
+
+/// The SHA-256 over the SHA-256 of each file that a pattern matches, in the order of their paths; empty when there is
+/// none. A pattern after `!` takes files out again.
+pub(super) fn files(patterns: &[Cow<'_, str>], workspace: &Path) -> Result<String, String> {
+    let fail = |why: String| format!("`hashFiles` cannot read the workspace: {why}");
+    let root = fs::canonicalize(workspace).map_err(|err| fail(err.to_string()))?;
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    let mut n_entries = 0;
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(root.join(&folder)).map_err(|err| fail(err.to_string()))?;
+        for entry in entries {
+            let entry = entry.map_err(|err| fail(err.to_string()))?;
+            n_entries += 1;
+            if n_entries > MAX_ENTRIES {
+                return Err(fail(format!("it has more than {MAX_ENTRIES} files")));
+            }
+            let kind = entry.file_type().map_err(|err| fail(err.to_string()))?;
+            let path = folder.join(entry.file_name());
+            if kind.is_dir() && path != Path::new(".git") {
+                folders.push(path);
+            } else if kind.is_file() && is_chosen(&path.to_string_lossy(), patterns) {
+                found.push(path);
+            }
+        }
+    }
+    if found.is_empty() {
+        return Ok(String::new());
+    }
+    found.sort();
+    let mut all = Sha256::new();
+    for path in found {
+        let mut hash = Sha256::new();
+        read(&root.join(&path), &root, |bytes| hash.update(bytes))
+            .map_err(|why| format!("`hashFiles` cannot read `{}`: {why}", path.display()))?;
+        all.update(hash.finalize());
+    }
+    Ok(hexadecimal(&all.finalize()))
+}
+
+/// Reads a file that lies below `root` once all links are followed.
+fn read(path: &Path, root: &Path, mut each: impl FnMut(&[u8])) -> Result<(), String> {
+    let real = fs::canonicalize(path).map_err(|err| err.to_string())?;
+    if !real.starts_with(root) {
+        return Err("it is outside the workspace".to_owned());
+    }
+    let mut file = open(&real).map_err(|err| err.to_string())?;
+    let metadata = file.metadata().map_err(|err| err.to_string())?;
+    if !metadata.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    let mut n_bytes = 0;
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let n = file.read(&mut buffer).map_err(|err| err.to_string())?;
+        if n == 0 {
+            return Ok(());
+        }
+        n_bytes += n as u64;
+        if n_bytes > MAX_FILE_BYTES {
+            return Err(format!("it is longer than {MAX_FILE_BYTES} bytes"));
+        }
+        each(&buffer[..n]);
+    }
+}
+
+/// Opens what was a file a moment ago: without following a link or waiting for a pipe that has taken its place since.
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
+        .open(path)
+}
+
+fn is_chosen(path: &str, patterns: &[Cow<'_, str>]) -> bool {
+    let mut is_chosen = false;
+    for pattern in patterns.iter().flat_map(|pattern| pattern.lines()) {
+        match pattern.trim().strip_prefix('!') {
+            Some(pattern) => is_chosen = is_chosen && !matches(pattern, path),
+            None => is_chosen = is_chosen || matches(pattern.trim(), path),
+        }
+    }
+    is_chosen
+}
+
+/// Whether a path matches a pattern: `*` and `?` stay within a name, `**` goes across folders.
+///
+/// Each kind of wildcard remembers only its last place, so that it takes at most the product of the lengths.
+fn matches(pattern: &str, path: &str) -> bool {
+    let pattern: Vec<&str> = pattern.trim_start_matches("./").split('/').collect();
+    let path: Vec<&str> = path.split('/').collect();
+    retry(
+        &pattern,
+        &path,
+        |part| *part == "**",
+        |part, name| {
+            let part: Vec<char> = part.chars().collect();
+            let name: Vec<char> = name.chars().collect();
+            retry(&part, &name, |c| *c == '*', |c, d| *c == '?' || c == d)
+        },
+    )
+}
+
+/// Matches item by item; where `is_any` holds, any number of items.
+fn retry<T>(
+    pattern: &[T],
+    items: &[T],
+    is_any: impl Fn(&T) -> bool,
+    fits: impl Fn(&T, &T) -> bool,
+) -> bool {
+    let (mut p, mut i) = (0, 0);
+    let mut last = None;
+    while i < items.len() {
+        if pattern.get(p).is_some_and(&is_any) {
+            last = Some((p, i));
+            p += 1;
+        } else if pattern.get(p).is_some_and(|part| fits(part, &items[i])) {
+            p += 1;
+            i += 1;
+        } else if let Some((any, from)) = last {
+            p = any + 1;
+            i = from + 1;
+            last = Some((any, from + 1));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(is_any)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stays_within_a_name_and_two_of_them_do_not() {
+        for (pattern, path, expected) in [
+            ("Cargo.lock", "Cargo.lock", true),
+            ("./Cargo.lock", "Cargo.lock", true),
+            ("*.lock", "Cargo.lock", true),
+            ("*.lock", "a/Cargo.lock", false),
+            ("**/*.lock", "Cargo.lock", true),
+            ("**/*.lock", "a/b/Cargo.lock", true),
+            ("a/**", "a/b/c", true),
+            ("a/**/c", "a/c", true),
+            ("a/**/c", "a/b/b/c", true),
+            ("a/**/c", "a/b/b/d", false),
+            ("package-lock.jso?", "package-lock.json", true),
+            ("?", "/", false),
+            ("**", "a/b", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(matches(pattern, path), expected, "{pattern} {path}");
+        }
+    }
+}
