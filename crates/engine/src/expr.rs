@@ -28,7 +28,7 @@ const MAX_DEPTH: usize = 100;
 /// The longest text that is made, and the longest template that is read.
 const MAX_TEXT_BYTES: usize = 1024 * 1024;
 /// The work that one template or condition may take: a node is 1, and so are 64 bytes that have to be gone through.
-const MAX_WORK: usize = 4_000_000;
+const MAX_WORK: usize = 1_000_000;
 
 /// What an expression can see.
 #[derive(Clone, Copy, Debug)]
