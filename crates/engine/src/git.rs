@@ -1,9 +1,22 @@
 //! Git: what may be asked of it, and how it is asked.
 
+mod checkout;
+mod command;
+mod failure;
+mod mirror;
 mod name;
 mod url;
 
+use std::time::Duration;
+
 use secrecy::SecretString;
+
+use self::command::Remote;
+pub use self::mirror::prune_mirrors;
+pub(crate) use self::{
+    checkout::{CheckedOut, check_out},
+    command::Git,
+};
 
 pub use self::{
     name::{CommitId, GitRef, InvalidCommitId, InvalidGitRef},
@@ -46,6 +59,20 @@ pub enum GitError {
         /// What git said, without secrets.
         message: String,
     },
+    /// There is no repository, or the host does not show it to this credential.
+    #[error("the repository `{url}` does not exist or is hidden: {message}")]
+    NotFound {
+        /// The repository.
+        url: String,
+        /// What git said, without secrets.
+        message: String,
+    },
+    /// The repository answers from another address now.
+    #[error("the repository `{url}` has moved; redirects are not followed, so use its new address")]
+    Moved {
+        /// The repository.
+        url: String,
+    },
     /// The repository could not be reached.
     #[error("cannot reach the repository `{url}`: {message}")]
     Unreachable {
@@ -87,14 +114,40 @@ pub enum GitError {
     },
 }
 
+/// How long a repository may take to tell its refs. Somebody waits for the answer.
+const LIST_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Asks the repository which commit a branch or a tag points to. An annotated tag answers the commit it is about.
 pub async fn resolve_ref(
     url: &RepoUrl,
     git_ref: &GitRef,
-    _credential: Option<&Credential>,
+    credential: Option<&Credential>,
 ) -> Result<CommitId, GitError> {
-    Err(GitError::RefNotFound {
-        url: url.to_string(),
-        git_ref: git_ref.to_string(),
-    })
+    let peeled = format!("{git_ref}^{{}}");
+    let args = [
+        "ls-remote",
+        "--quiet",
+        "--end-of-options",
+        url.as_str(),
+        git_ref.as_str(),
+        &peeled,
+    ];
+    let output = Git::new(LIST_TIMEOUT)
+        .call("ls-remote", args, Some(Remote { url, credential }))
+        .await?;
+    let output = String::from_utf8_lossy(&output);
+    // Git matches the tail of a name, so there can be others: only the exact ones count.
+    let find = |name: &str| {
+        output
+            .lines()
+            .filter_map(|line| line.split_once('\t'))
+            .find(|(_, ref_name)| *ref_name == name)
+            .and_then(|(commit, _)| commit.parse().ok())
+    };
+    find(&peeled)
+        .or_else(|| find(git_ref.as_str()))
+        .ok_or_else(|| GitError::RefNotFound {
+            url: url.to_string(),
+            git_ref: git_ref.to_string(),
+        })
 }

@@ -6,7 +6,10 @@ use flowcd_model::{id::TaskId, step::Step, task::TaskStatus};
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
-use crate::git::{CommitId, Credential, GitRef, RepoUrl};
+use crate::{
+    git::{CommitId, Credential, GitRef, RepoUrl},
+    process::DEFAULT_PATH,
+};
 
 /// A pipeline to run.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ pub struct Job {
     pub envs: Map<String, Value>,
     /// The value of `FLOWCD_RUN` in every process of this run, by which strays are found.
     pub marker: String,
-    /// How long to wait and how much to hold.
+    /// How long to wait, how much to hold, and where to look.
     pub limits: Limits,
 }
 
@@ -51,7 +54,9 @@ pub struct Checkout {
     pub git_ref: Option<GitRef>,
     /// What the repository wants to see.
     pub credential: Option<Credential>,
-    /// Where copies of repositories are kept between runs.
+    /// Where copies of repositories are kept between runs. A run that names an address and a commit gets what is kept
+    /// for them without asking the repository again, so people who must not see each other's repositories need a
+    /// folder each.
     pub mirrors: PathBuf,
 }
 
@@ -70,19 +75,23 @@ pub struct Contexts {
     pub inputs: Map<String, Value>,
 }
 
-/// How long to wait and how much to hold.
+/// How long to wait, how much to hold, and where to look.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// From SIGTERM to SIGKILL when a run is cancelled.
     pub grace_period: Duration,
     /// How long a step's output is read on after its shell has ended, because something else holds the pipe.
     pub drain: Duration,
+    /// How long each of the steps may take that run after the run was cancelled.
+    pub after_cancel: Duration,
     /// The longest piece of output in one event, in bytes.
     pub max_output_chunk: usize,
     /// How long one call of git may take.
     pub git_timeout: Duration,
     /// The longest pipeline file, in bytes.
     pub max_pipeline_bytes: u64,
+    /// `PATH` of the steps and of git.
+    pub path: String,
 }
 
 impl Default for Limits {
@@ -90,9 +99,11 @@ impl Default for Limits {
         Self {
             grace_period: Duration::from_secs(5),
             drain: Duration::from_secs(1),
+            after_cancel: Duration::from_secs(300),
             max_output_chunk: 256 * 1024,
             git_timeout: Duration::from_secs(600),
             max_pipeline_bytes: 1024 * 1024,
+            path: DEFAULT_PATH.to_owned(),
         }
     }
 }

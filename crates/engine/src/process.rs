@@ -1,7 +1,275 @@
-//! Processes of a run.
+//! Processes of a run: how a step's shell is started, read, waited for and ended.
 
-/// Kills (SIGKILL) every process whose environment has `FLOWCD_RUN=<marker>`, again and again until there is none.
-/// Answers how many were killed. It blocks for as long as it takes to read `/proc`, so call it off the async threads.
-pub fn kill_marked(_marker: &str) -> usize {
-    0
+mod group;
+mod marked;
+
+use std::{
+    fmt, io,
+    os::fd::OwnedFd,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use nix::{
+    fcntl::{FcntlArg, fcntl},
+    sys::signal::Signal,
+};
+use tokio::{
+    io::AsyncReadExt,
+    net::unix::pipe,
+    process::{Child, Command},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::group::ProcessGroup;
+use self::marked::is_any_marked;
+pub use self::marked::kill_marked;
+use crate::{job::Limits, log::StepLog};
+
+/// The variable that marks every process of a run.
+pub(crate) const MARKER_VARIABLE: &str = "FLOWCD_RUN";
+
+/// Where programs are looked for when nobody says otherwise.
+pub(crate) const DEFAULT_PATH: &str =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What a step's output may wait in before the step has to wait: more than the usual 64 KiB, because each switch
+/// between the writer and us costs as much as copying a lot of bytes.
+const PIPE_BYTES: i32 = 1024 * 1024;
+
+/// How often to look whether a cancelled step's processes are gone, when there is nothing to wait on.
+const GROUP_POLL: Duration = Duration::from_millis(20);
+
+/// A shell script to run.
+#[derive(Debug)]
+pub(crate) struct Script<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) dir: &'a Path,
+    /// The whole environment: nothing is inherited.
+    pub(crate) env: &'a [(String, String)],
+    /// The value of [`MARKER_VARIABLE`], which `env` cannot change.
+    pub(crate) marker: &'a str,
+}
+
+/// How a script ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// By itself, with this exit code.
+    Exited(i32),
+    /// By a signal that we did not send.
+    Killed(i32),
+    /// Nobody knows: the system did not tell.
+    Lost(String),
+    /// We ended it, because the run was cancelled.
+    Cancelled,
+    /// We ended it, because it took too long.
+    TimedOut(Duration),
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exit code {code}"),
+            Self::Killed(number) => match Signal::try_from(*number) {
+                Ok(signal) => write!(f, "killed by signal {number} ({})", signal.as_str()),
+                Err(_) => write!(f, "killed by signal {number}"),
+            },
+            Self::Lost(why) => write!(f, "the process was lost: {why}"),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::TimedOut(limit) => write!(f, "took more than {} seconds", limit.as_secs()),
+        }
+    }
+}
+
+/// When a script is ended before it ends by itself.
+#[derive(Debug)]
+pub(crate) struct Interrupt<'a> {
+    /// When this fires.
+    pub(crate) cancel: Option<&'a CancellationToken>,
+    /// After so long.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Interrupt<'_> {
+    /// Waits for the reason to end the script, for ever if there is none.
+    async fn wait(&self) -> End {
+        let cancelled = async {
+            match self.cancel {
+                Some(cancel) => cancel.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
+        match self.timeout {
+            None => cancelled.await,
+            Some(timeout) => tokio::select! {
+                () = cancelled => {}
+                () = tokio::time::sleep(timeout) => return End::TimedOut(timeout),
+            },
+        }
+        End::Cancelled
+    }
+}
+
+/// Runs `/bin/sh -c <text>`, with its output going to `log`, until nothing of it is left.
+///
+/// An error means that it could not be started.
+pub(crate) async fn run_script(
+    script: &Script<'_>,
+    limits: &Limits,
+    interrupt: &Interrupt<'_>,
+    log: &mut StepLog,
+) -> io::Result<End> {
+    let (child, output) = spawn(script)?;
+    let group = ProcessGroup::of(&child);
+    let running = Running {
+        child,
+        output,
+        group,
+        marker: script.marker,
+        limits,
+    };
+    Ok(running.finish(interrupt, log).await)
+}
+
+fn spawn(script: &Script<'_>) -> io::Result<(Child, pipe::Receiver)> {
+    // One pipe for both streams, so that their bytes arrive in the order in which they were written.
+    let (reader, writer) = io::pipe()?;
+    // A smaller pipe does as well, only slower; the system may have no more memory for this user.
+    let _ = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
+    let mut command = Command::new("/bin/sh");
+    command
+        .arg("-c")
+        .arg(script.text)
+        .current_dir(script.dir)
+        .env_clear()
+        .envs(script.env.iter().map(|(name, value)| (name, value)))
+        .env(MARKER_VARIABLE, script.marker)
+        .process_group(0)
+        .kill_on_drop(true)
+        .stdin(Stdio::null())
+        .stdout(writer.try_clone()?)
+        .stderr(writer);
+    let child = command.spawn()?;
+    // With the command goes our end of the pipe for writing; else the end of the output would never be seen.
+    drop(command);
+    let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
+    Ok((child, output))
+}
+
+struct Running<'a> {
+    child: Child,
+    output: pipe::Receiver,
+    group: ProcessGroup,
+    marker: &'a str,
+    limits: &'a Limits,
+}
+
+/// Where a script that was told to end stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    /// It runs, or has ended by itself and its output is being read to the end.
+    Free,
+    /// It was asked to end (SIGTERM).
+    Asked,
+    /// It was killed (SIGKILL).
+    Killed,
+}
+
+impl Running<'_> {
+    async fn finish(mut self, interrupt: &Interrupt<'_>, log: &mut StepLog) -> End {
+        let mut buffer = vec![0; self.limits.max_output_chunk.max(1)];
+        let mut status = None;
+        let mut interrupted = None;
+        let mut is_open = true;
+        let mut stage = Stage::Free;
+        let mut deadline: Option<Instant> = None;
+        let mut interruption = std::pin::pin!(interrupt.wait());
+        while status.is_none() || is_open || log.is_waiting() {
+            tokio::select! {
+                biased;
+                end = &mut interruption, if interrupted.is_none() && status.is_none() => {
+                    interrupted = Some(end);
+                    self.group.terminate();
+                    stage = Stage::Asked;
+                    deadline = Some(Instant::now() + self.limits.grace_period);
+                }
+                () = sleep_until(deadline) => {
+                    if stage != Stage::Asked {
+                        // The shell has ended, and something holds its pipe for longer than we wait.
+                        break;
+                    }
+                    self.kill().await;
+                    stage = Stage::Killed;
+                    deadline = Some(Instant::now() + self.limits.drain);
+                }
+                // Before the output: a process in the background that writes without end must not hide it.
+                result = self.child.wait(), if status.is_none() => {
+                    status = Some(result);
+                    if stage == Stage::Free {
+                        deadline = Some(Instant::now() + self.limits.drain);
+                    }
+                }
+                () = log.deliver(), if log.is_waiting() => {}
+                result = self.output.read(&mut buffer), if is_open && !log.is_waiting() => match result {
+                    Ok(0) | Err(_) => is_open = false,
+                    Ok(n_bytes) => log.take(&buffer[..n_bytes]),
+                },
+            }
+        }
+        if stage == Stage::Asked {
+            self.wait_for_group(deadline).await;
+            self.kill().await;
+        } else {
+            // What the shell left behind in its group. What went out of the group is found at the end of the run.
+            self.group.kill();
+        }
+        interrupted.unwrap_or_else(|| end_of(status))
+    }
+
+    /// Lets the rest of the group end in peace, until the grace period is over.
+    async fn wait_for_group(&self, deadline: Option<Instant>) {
+        let is_early = || deadline.is_some_and(|deadline| Instant::now() < deadline);
+        while is_early() && self.group.exists() {
+            // A group of processes that have ended, but that nobody has buried, exists as well.
+            if !on_a_thread(self.marker, is_any_marked).await {
+                return;
+            }
+            tokio::time::sleep(GROUP_POLL).await;
+        }
+    }
+
+    async fn kill(&self) {
+        self.group.kill();
+        on_a_thread(self.marker, |marker| kill_marked(marker) > 0).await;
+    }
+}
+
+fn end_of(status: Option<io::Result<ExitStatus>>) -> End {
+    use std::os::unix::process::ExitStatusExt;
+    match status {
+        Some(Ok(status)) => match (status.code(), status.signal()) {
+            (Some(code), _) => End::Exited(code),
+            (None, Some(signal)) => End::Killed(signal),
+            (None, None) => End::Lost(status.to_string()),
+        },
+        Some(Err(error)) => End::Lost(error.to_string()),
+        None => End::Lost("it did not end".to_owned()),
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reading `/proc` blocks.
+async fn on_a_thread(marker: &str, work: fn(&str) -> bool) -> bool {
+    let marker = marker.to_owned();
+    tokio::task::spawn_blocking(move || work(&marker))
+        .await
+        .unwrap_or(false)
 }

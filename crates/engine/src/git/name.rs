@@ -53,6 +53,9 @@ pub struct GitRef(String);
 const HEADS: &str = "refs/heads/";
 const TAGS: &str = "refs/tags/";
 
+/// A ref is a file, and with `.lock` behind it while it is written: longer names do not fit into a folder.
+const MAX_PART_BYTES: usize = 250;
+
 impl GitRef {
     /// The full name.
     pub fn as_str(&self) -> &str {
@@ -122,7 +125,103 @@ fn is_allowed(name: &str) -> bool {
         && !name.contains("@{")
         && name != "@"
         && !name.contains(is_bad_char)
-        && name
-            .split('/')
-            .all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"))
+        && name.split('/').all(|part| {
+            !part.is_empty()
+                && part.len() <= MAX_PART_BYTES
+                && !part.starts_with('.')
+                && !part.ends_with(".lock")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CommitId, GitRef};
+
+    #[test]
+    fn a_commit_is_forty_or_sixty_four_hexadecimal_digits() {
+        let sha_1 = "0123456789ABCDEF0123456789abcdef01234567";
+        let commit = sha_1.parse::<CommitId>().expect("it is a commit");
+        assert_eq!(commit.as_str(), sha_1.to_ascii_lowercase());
+        assert_eq!(commit.short(), "0123456");
+        assert!("a".repeat(64).parse::<CommitId>().is_ok());
+        for text in [
+            "",
+            "HEAD",
+            "main",
+            "0123456",
+            "-123456789abcdef0123456789abcdef01234567",
+            "g123456789abcdef0123456789abcdef01234567",
+            "0123456789abcdef0123456789abcdef0123456\n",
+            "０123456789abcdef0123456789abcdef01234",
+        ] {
+            assert!(text.parse::<CommitId>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_full_names_of_branches_and_tags_are_taken() {
+        for (text, short) in [
+            ("refs/heads/main", "main"),
+            ("refs/heads/feature/a-b_c", "feature/a-b_c"),
+            ("refs/tags/v1.0", "v1.0"),
+            ("refs/heads/refs/heads/main", "refs/heads/main"),
+            ("refs/heads/分支", "分支"),
+            ("refs/heads/a@b", "a@b"),
+            ("refs/heads/;id", ";id"),
+            ("refs/heads/$(id)", "$(id)"),
+        ] {
+            let name = text.parse::<GitRef>().expect(text);
+            assert_eq!(name.as_str(), text);
+            assert_eq!(name.short(), short);
+        }
+    }
+
+    #[test]
+    fn hostile_refs_are_refused() {
+        for text in [
+            "",
+            "main",
+            "HEAD",
+            "-h",
+            "--upload-pack=id",
+            "refs/heads/",
+            "refs/tags/",
+            "refs/heads/-h",
+            "refs/heads/HEAD",
+            "refs/heads/@",
+            "refs/heads//a",
+            "refs/heads/a/",
+            "refs/heads/a//b",
+            "refs/heads/.a",
+            "refs/heads/a/.b",
+            "refs/heads/a..b",
+            "refs/heads/../../config",
+            "refs/heads/a.",
+            "refs/heads/a.lock",
+            "refs/heads/a.lock/b",
+            "refs/heads/a b",
+            "refs/heads/a\nb",
+            "refs/heads/a\0b",
+            "refs/heads/a\u{7f}",
+            "refs/heads/a~1",
+            "refs/heads/a^",
+            "refs/heads/a:b",
+            "refs/heads/a*",
+            "refs/heads/a?",
+            "refs/heads/[a]",
+            "refs/heads/a\\b",
+            "refs/heads/a@{1}",
+            "refs/pull/1/head",
+            "refs/remotes/origin/main",
+            "+refs/heads/main",
+            "refs/heads/main:refs/heads/other",
+        ] {
+            assert!(text.parse::<GitRef>().is_err(), "{text:?}");
+        }
+        assert!(
+            format!("refs/heads/{}", "a".repeat(2000))
+                .parse::<GitRef>()
+                .is_err()
+        );
+    }
 }
