@@ -1,0 +1,254 @@
+//! Following a deployment to its end.
+
+use std::{collections::HashSet, io, io::IsTerminal};
+
+use flowcd_client::{Client, log_bytes};
+use flowcd_model::{
+    id::TaskId,
+    log::{LogEvent, StatusEvent, TaskEvent},
+    step::{Step, StepCount, StepStatus},
+    task::TaskStatus,
+    time::Millis,
+};
+use futures_util::StreamExt;
+use owo_colors::OwoColorize;
+
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    live::Live,
+    output::{Format, Printer, first_line},
+    table,
+};
+
+/// What of a deployment is shown.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Show {
+    /// The output of its steps on stdout, and what the steps do on stderr.
+    Log,
+    /// The output of one step.
+    LogOf(StepCount),
+    /// What the steps do, without their output.
+    Steps,
+}
+
+/// Follows `task_id` until it ends, or until Ctrl-C, which ends the following alone.
+pub(crate) async fn follow(
+    client: &Client,
+    printer: &Printer,
+    task_id: &TaskId,
+    show: Show,
+) -> Result<Exit, Failure> {
+    let mut view = View::new(printer, show);
+    let mut events = client.follow_task(task_id);
+    let interrupt = tokio::signal::ctrl_c();
+    tokio::pin!(interrupt);
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            _ = &mut interrupt => {
+                view.clear();
+                printer.talk(&format!("stopped watching; the deployment goes on: `flowcd watch {task_id}`, `flowcd cancel {task_id}`"));
+                return Ok(Exit::Interrupted);
+            }
+        };
+        let Some(event) = event.transpose()? else {
+            // The stream's last item is the end or an error, so this is not reached; but nothing panics for it.
+            return Ok(Exit::Unreachable);
+        };
+        view.show(&event)?;
+        if let TaskEvent::End(end) = event {
+            return Ok(Exit::of_task(end.status));
+        }
+    }
+}
+
+struct View<'a> {
+    printer: &'a Printer,
+    show: Show,
+    live: Option<Live>,
+    /// Steps whose end was told, so that one that is told again is not.
+    told: HashSet<StepCount>,
+    status: Option<StatusKey>,
+    started_at: Option<Millis>,
+    /// Whether the output on a terminal stands inside a line.
+    is_inside_line: bool,
+}
+
+type StatusKey = (TaskStatus, bool);
+
+impl<'a> View<'a> {
+    fn new(printer: &'a Printer, show: Show) -> Self {
+        let live = if show == Show::Steps && printer.can_draw() {
+            Some(Live::new())
+        } else {
+            None
+        };
+        Self {
+            printer,
+            show,
+            live,
+            told: HashSet::new(),
+            status: None,
+            started_at: None,
+            is_inside_line: false,
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(live) = &self.live {
+            live.stop();
+        }
+    }
+
+    fn show(&mut self, event: &TaskEvent) -> Result<(), Failure> {
+        let is_for_people = self.printer.format == Format::Table;
+        if !is_for_people {
+            return match (self.show, event) {
+                (Show::Steps, TaskEvent::Log(_)) => Ok(()),
+                (Show::LogOf(wanted), TaskEvent::Log(log)) if log.step_count != wanted => Ok(()),
+                _ => self.printer.item(event),
+            };
+        }
+        match event {
+            TaskEvent::Status(status) => self.show_status(status),
+            TaskEvent::Step(step) => self.show_step(step),
+            TaskEvent::Log(log) => self.show_log(log),
+            TaskEvent::End(end) => self.show_end(end),
+        }
+    }
+
+    fn show_status(&mut self, status: &StatusEvent) -> Result<(), Failure> {
+        let key = (status.status, status.is_cancel_requested);
+        if self.status.replace(key) == Some(key) || status.status.is_final() {
+            return Ok(());
+        }
+        let line = match (status.status, status.is_cancel_requested) {
+            (TaskStatus::Pending, _) => "waiting for a runner",
+            (_, true) => "cancelling",
+            _ => return Ok(()),
+        };
+        match &self.live {
+            Some(live) => live.note(line),
+            None => self.step_line(&line.dimmed().to_string())?,
+        }
+        Ok(())
+    }
+
+    fn show_step(&mut self, step: &Step) -> Result<(), Failure> {
+        if self.started_at.is_none() {
+            self.started_at = step.started_time;
+        }
+        if let Some(live) = &mut self.live {
+            live.step(step);
+            return Ok(());
+        }
+        if matches!(self.show, Show::LogOf(wanted) if wanted != step.step_count) {
+            return Ok(());
+        }
+        match step.status {
+            StepStatus::Pending => Ok(()),
+            StepStatus::Running => {
+                self.step_line(&format!("{} {}", "\u{25b8}".cyan(), title(step).bold()))
+            }
+            _ if !self.told.insert(step.step_count) => Ok(()),
+            _ => self.step_line(&end_of_step(step)),
+        }
+    }
+
+    fn show_log(&mut self, log: &LogEvent) -> Result<(), Failure> {
+        if let Some(live) = &mut self.live {
+            live.output(log.step_count, &log_bytes(log)?);
+            return Ok(());
+        }
+        match self.show {
+            Show::Steps => return Ok(()),
+            Show::LogOf(wanted) if wanted != log.step_count => return Ok(()),
+            Show::Log | Show::LogOf(_) => {}
+        }
+        if let Some(n_bytes) = log.omitted_bytes {
+            return self.step_line(
+                &format!("{n_bytes} bytes were left out here by the log's size limit")
+                    .dimmed()
+                    .to_string(),
+            );
+        }
+        let bytes = log_bytes(log)?;
+        if let Some(last) = bytes.last() {
+            self.is_inside_line = *last != b'\n';
+        }
+        self.printer.bytes(&bytes)
+    }
+
+    fn show_end(&mut self, end: &StatusEvent) -> Result<(), Failure> {
+        self.clear();
+        let took = self
+            .started_at
+            .map(|started_at| {
+                format!(
+                    " after {}",
+                    table::duration(end.updated_time.since_ms(started_at))
+                )
+            })
+            .unwrap_or_default();
+        let line = match end.status {
+            TaskStatus::Success => format!("{} the deployment succeeded{took}", "\u{2713}".green()),
+            TaskStatus::Cancelled => {
+                format!("{} the deployment was cancelled{took}", "\u{2298}".yellow())
+            }
+            _ => format!("{} the deployment failed{took}", "\u{2717}".red()),
+        };
+        let error = end
+            .error
+            .as_deref()
+            .map(|error| format!(": {}", first_line(error, 500)))
+            .unwrap_or_default();
+        self.step_line(&format!("{line}{error}"))
+    }
+
+    /// A line about the steps: data where they are what is shown, talk where their output is.
+    fn step_line(&mut self, line: &str) -> Result<(), Failure> {
+        if self.show == Show::Steps && self.live.is_none() {
+            return self.printer.text(&format!("{line}\n"));
+        }
+        let is_one_screen = io::stdout().is_terminal() && io::stderr().is_terminal();
+        if std::mem::take(&mut self.is_inside_line) && is_one_screen {
+            self.printer.talk("");
+        }
+        self.printer.talk(line);
+        Ok(())
+    }
+}
+
+/// A step's number and name.
+pub(crate) fn title(step: &Step) -> String {
+    format!("{} {}", step.step_count, first_line(&step.run, 100))
+}
+
+/// How a step ended, in a line.
+pub(crate) fn end_of_step(step: &Step) -> String {
+    let title = title(step);
+    let took = step
+        .process_time
+        .map(|seconds| format!(" ({})", table::seconds(seconds)))
+        .unwrap_or_default();
+    let error = step
+        .error
+        .as_deref()
+        .map(|error| format!(": {}", first_line(error, 300)))
+        .unwrap_or_default();
+    match step.status {
+        StepStatus::Success => format!("{} {title}{}", "\u{2713}".green(), took.dimmed()),
+        StepStatus::Failure => format!("{} {title}{}{error}", "\u{2717}".red(), took.dimmed()),
+        StepStatus::ErrorWithContinue => format!(
+            "{} {title}{}{error}, which is let pass",
+            "!".yellow(),
+            took.dimmed()
+        ),
+        StepStatus::Cancelled => {
+            format!("{} {title}{} cancelled", "\u{2298}".yellow(), took.dimmed())
+        }
+        StepStatus::Skipped => format!("{} {title} skipped", "-".dimmed()),
+        StepStatus::Pending | StepStatus::Running => format!("\u{25b8} {title}"),
+    }
+}
