@@ -2,13 +2,33 @@
 
 use std::collections::BTreeMap;
 
+use diesel::{
+    BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
+    RunQueryDsl, Selectable, SelectableHelper,
+};
 use flowcd_model::{
     application::{Application, ApplicationPatch, NewApplication, Provider},
     id::{AppId, TaskId, UserId},
+    secret::{SecretNames, Secrets},
+    time::Millis,
+    trigger::TriggerSpec,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Error, IdempotencyRecord, Result, Store};
+use crate::{
+    Error, IdempotencyRecord, Keyring, Result, Store,
+    conn::{Conn, on_backend},
+    idempotency,
+    row::{RowId, clean, readable, to_json},
+    schema::{applications, tasks},
+    seal::Aad,
+};
+
+/// The published list has no end, but ours must: this is far above what anybody has.
+const MAX_LISTED: i64 = 10_000;
+
+/// What stands in the place of a secret.
+const HIDDEN: &str = "***";
 
 /// An application to make.
 #[derive(Clone, Debug)]
@@ -50,6 +70,253 @@ pub enum AppDeletion {
     Busy(TaskId),
 }
 
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = applications)]
+pub(crate) struct ApplicationRow {
+    id: String,
+    user_id: String,
+    provider: String,
+    provider_repo_id: String,
+    repo_name: String,
+    owner: String,
+    repo_url: String,
+    description: String,
+    trigger_spec: String,
+    secret_names: String,
+    envs: Option<String>,
+    latest_task: Option<String>,
+    created_time: i64,
+    updated_time: i64,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = applications)]
+struct NewApplicationRow<'a> {
+    id: &'a str,
+    user_id: &'a str,
+    provider: &'a str,
+    provider_repo_id: &'a str,
+    repo_name: &'a str,
+    owner: &'a str,
+    repo_url: &'a str,
+    description: &'a str,
+    trigger_spec: &'a str,
+    webhook_box: Option<&'a [u8]>,
+    secrets_box: Option<&'a [u8]>,
+    secret_names: &'a str,
+    envs: Option<&'a str>,
+    created_time: i64,
+    updated_time: i64,
+}
+
+impl ApplicationRow {
+    pub(crate) fn read(self) -> Result<Application> {
+        let row = RowId {
+            table: "applications",
+            id: &self.id,
+        };
+        Ok(Application {
+            user_id: row.text("user_id", self.user_id)?,
+            provider: row.name("provider", &self.provider)?,
+            trigger_spec: row.json("trigger_spec", &self.trigger_spec)?,
+            secrets: row.json("secret_names", &self.secret_names)?,
+            envs: row.optional_json("envs", self.envs.as_deref())?,
+            latest_task: row.optional_json("latest_task", self.latest_task.as_deref())?,
+            provider_repo_id: self.provider_repo_id,
+            repo_name: self.repo_name,
+            owner: self.owner,
+            repo_url: self.repo_url,
+            description: self.description,
+            created_time: Millis(self.created_time),
+            updated_time: Millis(self.updated_time),
+            id: row.text("id", self.id.clone())?,
+        })
+    }
+}
+
+/// Where the secrets of an application are sealed.
+fn secrets_aad(id: &str) -> Aad<'_> {
+    Aad {
+        table: "applications",
+        row: id,
+        name: "secrets_box",
+    }
+}
+
+fn webhook_aad(id: &str) -> Aad<'_> {
+    Aad {
+        table: "applications",
+        row: id,
+        name: "webhook_box",
+    }
+}
+
+/// The application's secrets, opened.
+pub(crate) fn secrets(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    id: &AppId,
+) -> Result<BTreeMap<String, String>> {
+    let sealed: Option<Option<Vec<u8>>> = on_backend!(conn, |conn| applications::table
+        .find(id.as_str())
+        .select(applications::secrets_box)
+        .first(conn)
+        .optional())?;
+    keyring.open_map(sealed.flatten().as_deref(), &secrets_aad(id.as_str()))
+}
+
+/// Seals named values; none need no box.
+fn seal_some(
+    keyring: &Keyring,
+    values: &BTreeMap<String, String>,
+    aad: &Aad<'_>,
+) -> Result<Option<Vec<u8>>> {
+    if values.is_empty() {
+        return Ok(None);
+    }
+    keyring.seal_map(values, aad).map(Some)
+}
+
+fn names_json(secrets: &Secrets) -> Result<String> {
+    let names = SecretNames::new(secrets.0.keys().cloned());
+    to_json("secret names", &names)
+}
+
+fn secret_key(provider: Provider) -> String {
+    format!("{provider}.secret")
+}
+
+fn password_key(provider: Provider) -> String {
+    format!("{provider}.password")
+}
+
+impl WebhookSecrets {
+    fn to_map(&self) -> BTreeMap<String, String> {
+        let mut map = BTreeMap::new();
+        for (provider, secret) in &self.0 {
+            if let Some(value) = &secret.secret {
+                map.insert(secret_key(*provider), value.expose_secret().to_owned());
+            }
+            if let Some(value) = &secret.password {
+                map.insert(password_key(*provider), value.expose_secret().to_owned());
+            }
+        }
+        map
+    }
+
+    fn from_map(mut map: BTreeMap<String, String>) -> Self {
+        let mut secrets = BTreeMap::new();
+        for provider in Provider::ALL {
+            let secret = map.remove(&secret_key(provider)).map(SecretString::from);
+            let password = map.remove(&password_key(provider)).map(SecretString::from);
+            if secret.is_some() || password.is_some() {
+                secrets.insert(provider, WebhookSecret { secret, password });
+            }
+        }
+        Self(secrets)
+    }
+}
+
+/// The trigger as it is kept and shown: with `***` where there is a secret.
+fn hide_secrets(spec: &TriggerSpec, secrets: &BTreeMap<String, String>) -> TriggerSpec {
+    let hidden = |key: String| secrets.contains_key(&key).then(|| HIDDEN.to_owned());
+    let mut shown = spec.clone();
+    for (provider, trigger) in &mut shown.0 {
+        trigger.secret = hidden(secret_key(*provider));
+        trigger.password = hidden(password_key(*provider));
+    }
+    shown
+}
+
+/// Takes from a new trigger the secrets that its providers do not have yet: a stored one stays, because it is
+/// installed with the repository's webhook.
+fn adopt_secrets(spec: &TriggerSpec, secrets: &mut BTreeMap<String, String>) {
+    for (provider, trigger) in &spec.0 {
+        let (secret, password) = (secret_key(*provider), password_key(*provider));
+        if secrets.contains_key(&secret) || secrets.contains_key(&password) {
+            continue;
+        }
+        for (key, value) in [(secret, &trigger.secret), (password, &trigger.password)] {
+            match value {
+                Some(value) if !value.is_empty() && value != HIDDEN => {
+                    secrets.insert(key, value.clone());
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Where a part of the list ended. The list is in descending order, so everything comes after [`Cursor::start`].
+struct Cursor {
+    updated_time: i64,
+    created_time: i64,
+    id: String,
+}
+
+impl Cursor {
+    fn start() -> Self {
+        Self {
+            updated_time: i64::MAX,
+            created_time: i64::MAX,
+            // After every letter and digit.
+            id: "~".to_owned(),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let mut parts = text.splitn(3, '.');
+        let mut next = || parts.next().ok_or(Error::InvalidCursor);
+        let (updated_time, created_time, id) = (next()?, next()?, next()?);
+        Ok(Self {
+            updated_time: updated_time.parse().map_err(|_| Error::InvalidCursor)?,
+            created_time: created_time.parse().map_err(|_| Error::InvalidCursor)?,
+            id: id
+                .parse::<AppId>()
+                .map_err(|_| Error::InvalidCursor)?
+                .to_string(),
+        })
+    }
+
+    fn after(row: &ApplicationRow) -> String {
+        format!("{}.{}.{}", row.updated_time, row.created_time, row.id)
+    }
+}
+
+fn find(conn: &mut Conn, user_id: &UserId, id: &AppId) -> Result<Option<ApplicationRow>> {
+    let row = on_backend!(conn, |conn| applications::table
+        .find(id.as_str())
+        .filter(applications::user_id.eq(user_id.as_str()))
+        .select(ApplicationRow::as_select())
+        .first(conn)
+        .optional())?;
+    Ok(row)
+}
+
+/// The application, whoever owns it.
+pub(crate) fn find_any(conn: &mut Conn, id: &AppId) -> Result<Option<Application>> {
+    let row = on_backend!(conn, |conn| applications::table
+        .find(id.as_str())
+        .select(ApplicationRow::as_select())
+        .first(conn)
+        .optional())?;
+    row.map(ApplicationRow::read).transpose()
+}
+
+/// Keeps the application as it is until the transaction ends; whether the user has it. SQLite has one writer, who
+/// has locked everything.
+fn lock(conn: &mut Conn, user_id: &UserId, id: &AppId) -> Result<bool> {
+    let query = applications::table
+        .find(id.as_str())
+        .filter(applications::user_id.eq(user_id.as_str()))
+        .select(applications::id);
+    let locked: Option<String> = match conn {
+        Conn::Sqlite(conn) => query.first(conn).optional()?,
+        Conn::Postgres(conn) => query.for_update().first(conn).optional()?,
+    };
+    Ok(locked.is_some())
+}
+
 impl Store {
     /// Makes an application. [`Error::DuplicateApplication`] when the user has one for this repository.
     pub async fn create_application(
@@ -57,8 +324,12 @@ impl Store {
         insert: ApplicationInsert,
         idempotency: Option<IdempotencyRecord>,
     ) -> Result<Application> {
-        let _ = (insert, idempotency);
-        Err(Error::Stopped)
+        let keyring = self.inner.keyring.clone();
+        self.write(move |conn| {
+            idempotency::keep(conn, &keyring, idempotency.as_ref())?;
+            create(conn, &keyring, &insert)
+        })
+        .await
     }
 
     /// The user's applications, the last changed first, and the cursor of the next part.
@@ -68,29 +339,224 @@ impl Store {
         limit: Option<i64>,
         cursor: Option<String>,
     ) -> Result<(Vec<Application>, Option<String>)> {
-        let _ = (user_id, limit, cursor);
-        Err(Error::Stopped)
+        let user_id = user_id.clone();
+        let cursor = match cursor {
+            Some(text) => Cursor::parse(&text)?,
+            None => Cursor::start(),
+        };
+        let limit = limit.unwrap_or(MAX_LISTED).clamp(1, MAX_LISTED);
+        self.read(move |conn| list(conn, &user_id, limit, &cursor))
+            .await
     }
 
     /// An application of the user.
     pub async fn application(&self, user_id: &UserId, id: &AppId) -> Result<Option<Application>> {
-        let _ = (user_id, id);
-        Err(Error::Stopped)
+        let (user_id, id) = (user_id.clone(), id.clone());
+        self.read(move |conn| {
+            find(conn, &user_id, &id)?
+                .map(ApplicationRow::read)
+                .transpose()
+        })
+        .await
+    }
+
+    /// What the webhooks of an application are signed with; `None` when there is no such application.
+    pub async fn webhook_secrets(&self, id: &AppId) -> Result<Option<WebhookSecrets>> {
+        let id = id.clone();
+        let keyring = self.inner.keyring.clone();
+        self.read(move |conn| {
+            let sealed: Option<Option<Vec<u8>>> = on_backend!(conn, |conn| applications::table
+                .find(id.as_str())
+                .select(applications::webhook_box)
+                .first(conn)
+                .optional())?;
+            let Some(sealed) = sealed else {
+                return Ok(None);
+            };
+            let map = keyring.open_map(sealed.as_deref(), &webhook_aad(id.as_str()))?;
+            Ok(Some(WebhookSecrets::from_map(map)))
+        })
+        .await
     }
 
     /// Changes an application of the user; `None` when he has no such one.
+    ///
+    /// A webhook secret that is stored stays, whatever the new trigger says; one for a provider that has none is
+    /// taken from it.
     pub async fn update_application(
         &self,
         user_id: &UserId,
         patch: ApplicationPatch,
     ) -> Result<Option<Application>> {
-        let _ = (user_id, patch);
-        Err(Error::Stopped)
+        let user_id = user_id.clone();
+        let keyring = self.inner.keyring.clone();
+        self.write(move |conn| {
+            if !lock(conn, &user_id, &patch.app_id)? {
+                return Ok(None);
+            }
+            update(conn, &keyring, &patch)?;
+            find(conn, &user_id, &patch.app_id)?
+                .map(ApplicationRow::read)
+                .transpose()
+        })
+        .await
     }
 
     /// Deletes an application of the user with its tasks and their logs, unless one of them runs.
     pub async fn delete_application(&self, user_id: &UserId, id: &AppId) -> Result<AppDeletion> {
-        let _ = (user_id, id);
-        Err(Error::Stopped)
+        let (user_id, id) = (user_id.clone(), id.clone());
+        self.write(move |conn| delete(conn, &user_id, &id)).await
     }
+}
+
+fn create(conn: &mut Conn, keyring: &Keyring, insert: &ApplicationInsert) -> Result<Application> {
+    let ApplicationInsert {
+        id,
+        user_id,
+        new,
+        webhook_secrets,
+    } = insert;
+    let now = Millis::now();
+    let webhook_secrets = webhook_secrets.to_map();
+    let provider_repo_id = match &new.provider_repo_id {
+        Some(repo_id) => repo_id.clone(),
+        None => format!("{}/{}", new.owner, new.repo),
+    };
+    let shown_spec = hide_secrets(&new.trigger_spec, &webhook_secrets);
+    let envs = new.envs.as_ref().map(|envs| to_json("envs", envs));
+    let envs = envs.transpose()?;
+    let webhook_box = seal_some(keyring, &webhook_secrets, &webhook_aad(id.as_str()))?;
+    let secrets_box = seal_some(keyring, &new.secrets.0, &secrets_aad(id.as_str()))?;
+    let row = NewApplicationRow {
+        id: id.as_str(),
+        user_id: user_id.as_str(),
+        provider: new.provider.as_str(),
+        provider_repo_id: &clean(&provider_repo_id),
+        repo_name: &clean(&new.repo),
+        owner: &clean(&new.owner),
+        repo_url: &clean(&new.repo_url),
+        description: &clean(&new.description),
+        trigger_spec: &to_json("trigger_spec", &shown_spec)?,
+        webhook_box: webhook_box.as_deref(),
+        secrets_box: secrets_box.as_deref(),
+        secret_names: &names_json(&new.secrets)?,
+        envs: envs.as_deref(),
+        created_time: now.0,
+        updated_time: now.0,
+    };
+    let inserted = on_backend!(conn, |conn| diesel::insert_into(applications::table)
+        .values(&row)
+        .returning(ApplicationRow::as_returning())
+        .get_result(conn))
+    .map_err(Error::Database);
+    match inserted {
+        Err(err) if err.is_unique_violation() => Err(Error::DuplicateApplication),
+        inserted => inserted?.read(),
+    }
+}
+
+fn list(
+    conn: &mut Conn,
+    user_id: &UserId,
+    limit: i64,
+    cursor: &Cursor,
+) -> Result<(Vec<Application>, Option<String>)> {
+    use applications::{created_time, id, updated_time};
+    let is_after_cursor = updated_time.lt(cursor.updated_time).or(created_time
+        .lt(cursor.created_time)
+        .or(created_time.eq(cursor.created_time).and(id.lt(&cursor.id))));
+    let mut rows: Vec<ApplicationRow> = on_backend!(conn, |conn| applications::table
+        .filter(applications::user_id.eq(user_id.as_str()))
+        // Said for the index; the rest is for rows of the same moment.
+        .filter(updated_time.le(cursor.updated_time))
+        .filter(is_after_cursor)
+        .order((updated_time.desc(), created_time.desc(), id.desc()))
+        .limit(limit + 1)
+        .select(ApplicationRow::as_select())
+        .load(conn))?;
+    let has_more = rows.len() as i64 > limit;
+    rows.truncate(limit as usize);
+    let next = match rows.last() {
+        Some(last) if has_more => Some(Cursor::after(last)),
+        _ => None,
+    };
+    Ok((readable(rows, ApplicationRow::read)?, next))
+}
+
+fn update(conn: &mut Conn, keyring: &Keyring, patch: &ApplicationPatch) -> Result<()> {
+    let target = applications::table.find(patch.app_id.as_str());
+    let id = patch.app_id.as_str();
+    if let Some(secrets) = &patch.secrets {
+        let sealed = seal_some(keyring, &secrets.0, &secrets_aad(id))?;
+        let names = names_json(secrets)?;
+        on_backend!(conn, |conn| diesel::update(target)
+            .set((
+                applications::secrets_box.eq(&sealed),
+                applications::secret_names.eq(&names),
+            ))
+            .execute(conn))?;
+    }
+    if let Some(spec) = patch.trigger_spec.as_ref().filter(|spec| !spec.is_empty()) {
+        let sealed: Option<Vec<u8>> = on_backend!(conn, |conn| target
+            .select(applications::webhook_box)
+            .first(conn))?;
+        let mut secrets = keyring.open_map(sealed.as_deref(), &webhook_aad(id))?;
+        adopt_secrets(spec, &mut secrets);
+        let sealed = seal_some(keyring, &secrets, &webhook_aad(id))?;
+        let spec = to_json("trigger_spec", &hide_secrets(spec, &secrets))?;
+        on_backend!(conn, |conn| diesel::update(target)
+            .set((
+                applications::webhook_box.eq(&sealed),
+                applications::trigger_spec.eq(&spec),
+            ))
+            .execute(conn))?;
+    }
+    if let Some(envs) = &patch.envs {
+        let envs = to_json("envs", envs)?;
+        on_backend!(conn, |conn| diesel::update(target)
+            .set(applications::envs.eq(&envs))
+            .execute(conn))?;
+    }
+    let texts = (
+        patch
+            .description
+            .as_deref()
+            .map(|text| applications::description.eq(clean(text))),
+        patch
+            .repo_url
+            .as_deref()
+            .map(|text| applications::repo_url.eq(clean(text))),
+        applications::updated_time.eq(Millis::now().0),
+    );
+    on_backend!(conn, |conn| diesel::update(target).set(texts).execute(conn))?;
+    Ok(())
+}
+
+fn delete(conn: &mut Conn, user_id: &UserId, id: &AppId) -> Result<AppDeletion> {
+    if !lock(conn, user_id, id)? {
+        return Ok(AppDeletion::Absent);
+    }
+    let rows: Vec<(String, String)> = on_backend!(conn, |conn| tasks::table
+        .filter(tasks::app_id.eq(id.as_str()))
+        .order(tasks::number)
+        .select((tasks::id, tasks::status))
+        .load(conn))?;
+    let mut deleted = Vec::with_capacity(rows.len());
+    for (task_id, status) in rows {
+        let row = RowId {
+            table: "tasks",
+            id: &task_id,
+        };
+        let task_id: TaskId = row.text("id", task_id.clone())?;
+        if status == "running" {
+            return Ok(AppDeletion::Busy(task_id));
+        }
+        deleted.push(task_id);
+    }
+    // Their rows, and those of their logs, go with it.
+    on_backend!(conn, |conn| diesel::delete(
+        applications::table.find(id.as_str())
+    )
+    .execute(conn))?;
+    Ok(AppDeletion::Deleted { tasks: deleted })
 }

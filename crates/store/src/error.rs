@@ -1,5 +1,7 @@
 //! What can go wrong in the store.
 
+use diesel::result::DatabaseErrorKind;
+
 use crate::seal::SealError;
 
 /// The store's result.
@@ -28,12 +30,30 @@ pub enum Error {
     /// The database refused a statement.
     #[error("the database refused a statement")]
     Database(#[source] diesel::result::Error),
+    /// A write was not committed, and nothing of it is there.
+    #[error("the write was not committed: {reason}")]
+    NotCommitted {
+        /// Why.
+        reason: String,
+    },
+    /// A defect of ours: a query panicked. Nothing was changed.
+    #[error("a query panicked")]
+    Panicked,
     /// The schema cannot be brought up to date.
     #[error("cannot migrate the database: {0}")]
     Migration(String),
     /// Something cannot be sealed.
     #[error("cannot seal a secret")]
     Seal(#[source] SealError),
+    /// Something cannot be written as JSON.
+    #[error("cannot write `{what}` as JSON")]
+    Json {
+        /// What.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
     /// A password cannot be hashed.
     #[error("cannot hash a password: {0}")]
     Password(String),
@@ -62,4 +82,55 @@ pub enum Error {
     /// A number that the database cannot hold.
     #[error("`{0}` is out of range")]
     OutOfRange(&'static str),
+}
+
+impl Error {
+    /// Whether the same call may well succeed a little later: the database is away, or busy.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::Unavailable { .. } | Self::NotCommitted { .. } => true,
+            Self::Database(diesel::result::Error::DatabaseError(kind, info)) => {
+                matches!(
+                    kind,
+                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::SerializationFailure
+                ) || info.message().contains("deadlock detected")
+                    || info.message().contains("database is locked")
+            }
+            Self::Database(diesel::result::Error::BrokenTransactionManager) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a row that must be unique exists.
+    pub(crate) fn is_unique_violation(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(diesel::result::Error::DatabaseError(
+                DatabaseErrorKind::UniqueViolation,
+                _
+            ))
+        )
+    }
+
+    /// Whether it is a row, or a box in it, that cannot be read.
+    pub(crate) fn is_corrupt_row(&self) -> bool {
+        matches!(self, Self::CorruptRow { .. })
+    }
+
+    /// Whether the transaction fell victim to another one, and would do well if it ran again.
+    pub(crate) fn is_conflict(&self) -> bool {
+        match self {
+            Self::Database(diesel::result::Error::DatabaseError(kind, info)) => {
+                matches!(kind, DatabaseErrorKind::SerializationFailure)
+                    || info.message().contains("deadlock detected")
+            }
+            _ => false,
+        }
+    }
+}
+
+impl From<diesel::result::Error> for Error {
+    fn from(err: diesel::result::Error) -> Self {
+        Self::Database(err)
+    }
 }

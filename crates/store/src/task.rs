@@ -1,20 +1,39 @@
-//! Tasks.
+//! Tasks: made pending, claimed with a lease, written to while the lease holds, ended once.
+
+mod claim;
+mod create;
+mod finish;
+mod list;
+mod row;
+mod tally;
 
 use std::{collections::BTreeMap, fmt};
 
+use diesel::{
+    ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper,
+    dsl::sql,
+    expression::SqlLiteral,
+    sql_types::{BigInt, Bool},
+};
 use flowcd_model::{
     application::Application,
     dispatch::Inputs,
     id::{AppId, TaskId, UserId},
-    page::Page,
     step::Step,
-    task::{Task, TaskQuery, TaskStatus, TriggerType},
+    task::{Task, TaskStatus, TriggerType},
     time::Millis,
     user::ProviderAccount,
 };
 use secrecy::SecretString;
 
-use crate::{Error, IdempotencyRecord, Result, Store};
+use crate::{
+    Result, Store,
+    conn::{Conn, on_backend},
+    idempotency,
+    schema::{applications, tasks},
+    session,
+};
+use row::TaskRow;
 
 /// A task to make.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,21 +160,48 @@ pub struct Housekeeping {
     pub n_sessions: u64,
 }
 
-impl Store {
-    /// Makes a task, pending, with the next number of its application; `None` when the application is gone.
-    pub async fn create_task(
-        &self,
-        insert: TaskInsert,
-        idempotency: Option<IdempotencyRecord>,
-    ) -> Result<Option<Task>> {
-        let _ = (insert, idempotency);
-        Err(Error::Stopped)
-    }
+/// The queue's index holds pending tasks alone, and is used only where the statement itself says `pending`: a bound
+/// value could be anything.
+fn is_pending() -> SqlLiteral<Bool> {
+    sql::<Bool>("status = 'pending'")
+}
 
+/// As [`is_pending`], for the index of leases.
+fn is_running() -> SqlLiteral<Bool> {
+    sql::<Bool>("status = 'running'")
+}
+
+fn find(conn: &mut Conn, user_id: &UserId, id: &TaskId) -> Result<Option<TaskRow>> {
+    let row = on_backend!(conn, |conn| tasks::table
+        .find(id.as_str())
+        .filter(tasks::user_id.eq(user_id.as_str()))
+        .select(TaskRow::as_select())
+        .first(conn)
+        .optional())?;
+    Ok(row)
+}
+
+/// As [`find`], and nobody else changes the task until the transaction ends. SQLite has one writer.
+fn find_locked(conn: &mut Conn, user_id: &UserId, id: &TaskId) -> Result<Option<TaskRow>> {
+    let query = tasks::table
+        .find(id.as_str())
+        .filter(tasks::user_id.eq(user_id.as_str()));
+    let row = match conn {
+        Conn::Sqlite(conn) => query.select(TaskRow::as_select()).first(conn).optional()?,
+        Conn::Postgres(conn) => query
+            .select(TaskRow::as_select())
+            .for_update()
+            .first(conn)
+            .optional()?,
+    };
+    Ok(row)
+}
+
+impl Store {
     /// A task of the user.
     pub async fn task(&self, user_id: &UserId, id: &TaskId) -> Result<Option<Task>> {
-        let _ = (user_id, id);
-        Err(Error::Stopped)
+        let task = self.task_with_revision(user_id, id).await?;
+        Ok(task.map(|(task, _)| task))
     }
 
     /// A task of the user and its revision, which grows with every change that a reader can see.
@@ -164,83 +210,75 @@ impl Store {
         user_id: &UserId,
         id: &TaskId,
     ) -> Result<Option<(Task, i64)>> {
-        let _ = (user_id, id);
-        Err(Error::Stopped)
-    }
-
-    /// Tasks of an application of the user, newest first.
-    pub async fn list_tasks(&self, user_id: &UserId, query: TaskQuery) -> Result<Page<Task>> {
-        let _ = (user_id, query);
-        Err(Error::Stopped)
+        let (user_id, id) = (user_id.clone(), id.clone());
+        self.read(move |conn| {
+            let Some(row) = find(conn, &user_id, &id)? else {
+                return Ok(None);
+            };
+            let revision = row.revision;
+            Ok(Some((row.read()?, revision)))
+        })
+        .await
     }
 
     /// What a task of the user was made from, for making another one like it.
     pub async fn task_job(&self, user_id: &UserId, id: &TaskId) -> Result<Option<TaskInsert>> {
-        let _ = (user_id, id);
-        Err(Error::Stopped)
-    }
-
-    /// Removes a task of the user that has ended.
-    pub async fn remove_task(&self, user_id: &UserId, id: &TaskId) -> Result<TaskRemoval> {
-        let _ = (user_id, id);
-        Err(Error::Stopped)
-    }
-
-    /// Cancels a pending task of the user, or asks for the end of a running one. Asking twice changes nothing.
-    pub async fn request_cancel(&self, user_id: &UserId, id: &TaskId) -> Result<CancelRequest> {
-        let _ = (user_id, id);
-        Err(Error::Stopped)
-    }
-
-    /// Takes the oldest pending task for `instance`, for `lease_ms` at first.
-    pub async fn claim_task(&self, instance: &str, lease_ms: i64) -> Result<Option<ClaimedTask>> {
-        let _ = (instance, lease_ms);
-        Err(Error::Stopped)
-    }
-
-    /// Prolongs a lease to `lease_ms` from now.
-    pub async fn heartbeat(&self, claim: &Claim, lease_ms: i64) -> Result<Lease> {
-        let _ = (claim.token.as_str(), lease_ms);
-        Err(Error::Stopped)
-    }
-
-    /// Writes news of a run.
-    pub async fn save_progress(&self, claim: &Claim, progress: Progress) -> Result<Lease> {
-        let _ = (claim, progress);
-        Err(Error::Stopped)
-    }
-
-    /// Ends a run.
-    pub async fn finish(&self, claim: &Claim, outcome: Final) -> Result<Lease> {
-        let _ = (claim, outcome);
-        Err(Error::Stopped)
-    }
-
-    /// Settles the tasks whose lease ran out before `now`: their runner is lost.
-    pub async fn sweep(&self, now: Millis) -> Result<Vec<TaskId>> {
-        let _ = now;
-        Err(Error::Stopped)
-    }
-
-    /// Settles the tasks that were claimed by `instance`, which has died and of which nothing runs any more.
-    pub async fn settle_instance(&self, instance: &str) -> Result<Vec<TaskId>> {
-        let _ = instance;
-        Err(Error::Stopped)
+        let (user_id, id) = (user_id.clone(), id.clone());
+        self.read(move |conn| {
+            find(conn, &user_id, &id)?
+                .map(TaskRow::read_job)
+                .transpose()
+        })
+        .await
     }
 
     /// Removes what has outlived its use.
     pub async fn housekeeping(&self, now: Millis) -> Result<Housekeeping> {
-        let _ = now;
-        Err(Error::Stopped)
+        self.write(move |conn| {
+            Ok(Housekeeping {
+                n_idempotent_responses: idempotency::remove_old(conn, now)?,
+                n_sessions: session::remove_expired(conn, now)?,
+            })
+        })
+        .await
     }
 
-    /// How many tasks there are, by status.
+    /// How many tasks there are, by status; every status is there.
     pub async fn task_counts(&self) -> Result<BTreeMap<TaskStatus, i64>> {
-        Err(Error::Stopped)
+        let total =
+            |column: &str| sql::<BigInt>(&format!("CAST(COALESCE(SUM({column}), 0) AS BIGINT)"));
+        let totals = (
+            total("n_pending"),
+            total("n_running"),
+            total("n_success"),
+            total("n_failure"),
+            total("n_cancelled"),
+        );
+        self.read(move |conn| {
+            let (pending, running, success, failure, cancelled): (i64, i64, i64, i64, i64) =
+                on_backend!(conn, |conn| applications::table.select(totals).first(conn))?;
+            Ok(BTreeMap::from([
+                (TaskStatus::Pending, pending),
+                (TaskStatus::Running, running),
+                (TaskStatus::Success, success),
+                (TaskStatus::Failure, failure),
+                (TaskStatus::Cancelled, cancelled),
+            ]))
+        })
+        .await
     }
 
     /// When the oldest pending task was made.
     pub async fn oldest_pending(&self) -> Result<Option<Millis>> {
-        Err(Error::Stopped)
+        self.read(|conn| {
+            let oldest: Option<i64> = on_backend!(conn, |conn| tasks::table
+                .filter(is_pending())
+                .order(tasks::created_time)
+                .select(tasks::created_time)
+                .first(conn)
+                .optional())?;
+            Ok(oldest.map(Millis))
+        })
+        .await
     }
 }

@@ -1,0 +1,133 @@
+//! The tables, as both databases have them.
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        username -> Text,
+        password_hash -> Text,
+        is_disabled -> Bool,
+        secrets_box -> Nullable<Binary>,
+        secret_names -> Text,
+        created_time -> BigInt,
+        updated_time -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (cookie_sha256) {
+        cookie_sha256 -> Binary,
+        user_id -> Text,
+        expire_time -> BigInt,
+        created_time -> BigInt,
+    }
+}
+
+diesel::table! {
+    tokens (id) {
+        id -> Text,
+        user_id -> Text,
+        description -> Text,
+        token_sha256 -> Binary,
+        expire_time -> BigInt,
+        active_time -> Nullable<BigInt>,
+        created_time -> BigInt,
+        updated_time -> BigInt,
+    }
+}
+
+diesel::table! {
+    provider_tokens (user_id, provider, origin) {
+        user_id -> Text,
+        provider -> Text,
+        origin -> Text,
+        username -> Nullable<Text>,
+        token_box -> Binary,
+        created_time -> BigInt,
+        updated_time -> BigInt,
+    }
+}
+
+diesel::table! {
+    applications (id) {
+        id -> Text,
+        user_id -> Text,
+        provider -> Text,
+        provider_repo_id -> Text,
+        repo_name -> Text,
+        owner -> Text,
+        repo_url -> Text,
+        description -> Text,
+        trigger_spec -> Text,
+        webhook_box -> Nullable<Binary>,
+        secrets_box -> Nullable<Binary>,
+        secret_names -> Text,
+        envs -> Nullable<Text>,
+        latest_task -> Nullable<Text>,
+        latest_number -> BigInt,
+        last_number -> BigInt,
+        n_pending -> BigInt,
+        n_running -> BigInt,
+        n_success -> BigInt,
+        n_failure -> BigInt,
+        n_cancelled -> BigInt,
+        created_time -> BigInt,
+        updated_time -> BigInt,
+    }
+}
+
+diesel::table! {
+    tasks (id) {
+        id -> Text,
+        app_id -> Text,
+        user_id -> Text,
+        number -> BigInt,
+        status -> Text,
+        is_cancel_requested -> Bool,
+        steps -> Nullable<Text>,
+        message -> Text,
+        commit_id -> Text,
+        git_ref -> Nullable<Text>,
+        owner -> Text,
+        repo_name -> Text,
+        trigger_type -> Text,
+        redelivery -> Nullable<Text>,
+        inputs -> Text,
+        pipeline_file -> Text,
+        error -> Nullable<Text>,
+        revision -> BigInt,
+        instance -> Nullable<Text>,
+        claim_token -> Nullable<Text>,
+        lease_time -> Nullable<BigInt>,
+        created_time -> BigInt,
+        updated_time -> BigInt,
+        started_time -> Nullable<BigInt>,
+        finished_time -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    log_segments (task_id, step_count, first_byte) {
+        task_id -> Text,
+        step_count -> Integer,
+        first_byte -> BigInt,
+        n_bytes -> BigInt,
+        first_line -> BigInt,
+        n_lines -> BigInt,
+        object -> Nullable<Text>,
+        object_offset -> BigInt,
+        object_bytes -> BigInt,
+    }
+}
+
+diesel::table! {
+    idempotent_responses (user_id, idempotency_key) {
+        user_id -> Text,
+        idempotency_key -> Text,
+        operation -> Text,
+        body_sha256 -> Binary,
+        response_box -> Binary,
+        created_time -> BigInt,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(users, sessions, tokens);

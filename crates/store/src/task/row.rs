@@ -1,0 +1,143 @@
+//! The row of a task.
+
+use diesel::{Queryable, Selectable};
+use flowcd_model::{
+    step::Step,
+    task::{LatestTask, Task, TaskStatus, TriggerType},
+    time::Millis,
+};
+
+use super::TaskInsert;
+use crate::{Error, Result, row::RowId, schema::tasks};
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = tasks)]
+pub(super) struct TaskRow {
+    pub(super) id: String,
+    pub(super) app_id: String,
+    user_id: String,
+    pub(super) number: i64,
+    pub(super) status: String,
+    pub(super) is_cancel_requested: bool,
+    steps: Option<String>,
+    message: String,
+    commit_id: String,
+    git_ref: Option<String>,
+    owner: String,
+    repo_name: String,
+    trigger_type: String,
+    redelivery: Option<String>,
+    inputs: String,
+    pub(super) pipeline_file: String,
+    error: Option<String>,
+    pub(super) revision: i64,
+    created_time: i64,
+    updated_time: i64,
+    started_time: Option<i64>,
+    finished_time: Option<i64>,
+}
+
+pub(super) fn trigger_name(trigger_type: TriggerType) -> &'static str {
+    match trigger_type {
+        TriggerType::Manual => "manual",
+        TriggerType::Redeploy => "redeploy",
+    }
+}
+
+/// The ref without `refs/heads/` or `refs/tags/`.
+fn branch(git_ref: &str) -> &str {
+    git_ref
+        .strip_prefix("refs/heads/")
+        .or_else(|| git_ref.strip_prefix("refs/tags/"))
+        .unwrap_or(git_ref)
+}
+
+impl TaskRow {
+    fn row_id(&self) -> RowId<'_> {
+        RowId {
+            table: "tasks",
+            id: &self.id,
+        }
+    }
+
+    pub(super) fn read_status(&self) -> Result<TaskStatus> {
+        self.row_id().name("status", &self.status)
+    }
+
+    /// The steps; `None` where there are none yet.
+    pub(super) fn read_steps(&self) -> Result<Option<Vec<Step>>> {
+        self.row_id().optional_json("steps", self.steps.as_deref())
+    }
+
+    fn read_trigger_type(&self) -> Result<TriggerType> {
+        match self.trigger_type.as_str() {
+            "manual" => Ok(TriggerType::Manual),
+            "redeploy" => Ok(TriggerType::Redeploy),
+            _ => Err(Error::CorruptRow {
+                table: "tasks",
+                id: self.id.clone(),
+                reason: "its `trigger_type` is malformed".to_owned(),
+            }),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Task> {
+        let row = self.row_id();
+        Ok(Task {
+            id: row.text("id", self.id.clone())?,
+            app_id: row.text("app_id", self.app_id.clone())?,
+            user_id: row.text("user_id", self.user_id.clone())?,
+            number: self.number,
+            status: self.read_status()?,
+            is_cancel_requested: self.is_cancel_requested,
+            steps: self.read_steps()?,
+            trigger_type: self.read_trigger_type()?,
+            redelivery: match &self.redelivery {
+                Some(id) => Some(row.text("redelivery", id.clone())?),
+                None => None,
+            },
+            inputs: row.json("inputs", &self.inputs)?,
+            branch: self.git_ref.as_deref().map(branch).map(str::to_owned),
+            message: self.message,
+            commit: self.commit_id,
+            git_ref: self.git_ref,
+            owner: self.owner,
+            repo_name: self.repo_name,
+            error: self.error,
+            created_time: Millis(self.created_time),
+            updated_time: Millis(self.updated_time),
+            started_time: self.started_time.map(Millis),
+            finished_time: self.finished_time.map(Millis),
+        })
+    }
+
+    /// What the task was made from.
+    pub(super) fn read_job(self) -> Result<TaskInsert> {
+        let pipeline_file = self.pipeline_file.clone();
+        let task = self.read()?;
+        Ok(TaskInsert {
+            id: task.id,
+            app_id: task.app_id,
+            user_id: task.user_id,
+            git_ref: task.git_ref,
+            commit: task.commit,
+            message: task.message,
+            inputs: task.inputs,
+            pipeline_file,
+            trigger_type: task.trigger_type,
+            redelivery: task.redelivery,
+        })
+    }
+
+    /// What the application remembers of the task once it has this status.
+    pub(super) fn latest(&self, status: TaskStatus) -> Result<LatestTask> {
+        Ok(LatestTask {
+            task_id: self.row_id().text("id", self.id.clone())?,
+            commit: self.commit_id.clone(),
+            message: self.message.clone(),
+            git_ref: self.git_ref.clone(),
+            completed: status.is_final(),
+            status,
+        })
+    }
+}
