@@ -159,7 +159,9 @@ fn parse_ssh(rest: &str) -> Result<RepoUrl, InvalidUrl> {
 
 fn parse_scp(text: &str) -> Result<RepoUrl, InvalidUrl> {
     let (authority, path) = text.split_once(':').ok_or(InvalidUrl::Form)?;
-    if authority.contains('/') {
+    // `https:/host/path` is a slip of the pen, not a host called `https`.
+    let is_scheme = ["http", "https", "ssh", "file", "git"].contains(&authority);
+    if authority.contains('/') || is_scheme {
         return Err(InvalidUrl::Form);
     }
     // `ext::command` and its like look the same up to here.
@@ -384,6 +386,7 @@ mod tests {
             "file://host/a",
             "file://../a",
             "file:relative",
+            "https:/example.com/a",
             "//host/share",
             "../relative",
             "relative",

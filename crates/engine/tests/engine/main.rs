@@ -1,0 +1,14 @@
+//! The engine through its front door: real repositories, real processes, whole runs.
+
+mod checkout;
+mod output;
+mod process;
+mod repository;
+mod resolve;
+mod runner;
+mod secret;
+mod set_up;
+mod status;
+
+#[path = "../support/git_http.rs"]
+mod git_http;
