@@ -1,20 +1,26 @@
 //! The variables that expressions see: built once for a run, changed in place from step to step.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use flowcd_model::step::StepStatus;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use crate::{
-    expr::{ExprError, GlobalStatus},
+    expr::{self, ExprError, GlobalStatus, Scope},
     job::Contexts,
 };
 
 /// The variables of one run.
-#[derive(Debug)]
+///
+/// They are `env`, `secrets`, `git`, `task`, `task_id`, `app`, `steps`, `status`, `inputs` and `trigger`, and each
+/// input by its own name unless that is one of these.
 pub(crate) struct Context {
     vars: Map<String, Value>,
+    /// What is beneath every step's environment: the application's, and what the dispatch gave as the input `env`.
+    ///
+    /// These are values and not templates: whoever may dispatch could read every secret otherwise.
+    base_env: Map<String, Value>,
 }
 
 impl Context {
@@ -24,8 +30,33 @@ impl Context {
         secrets: &BTreeMap<String, SecretString>,
         envs: &Map<String, Value>,
     ) -> Context {
-        let _ = (contexts, secrets, envs);
-        Context { vars: Map::new() }
+        let secrets = secrets
+            .iter()
+            .map(|(name, secret)| (name.clone(), Value::from(secret.expose_secret())));
+        let mut base_env = envs.clone();
+        if let Some(Value::Object(env)) = contexts.inputs.get("env") {
+            base_env.extend(env.clone());
+        }
+        let task_id = contexts.task.get("id").cloned().unwrap_or_default();
+        // The inputs come first, so that no input can stand for something built in.
+        let mut vars = contexts.inputs.clone();
+        for (name, value) in [
+            ("env", Value::Object(base_env.clone())),
+            ("secrets", Value::Object(secrets.collect())),
+            ("git", Value::Object(contexts.git.clone())),
+            ("task", Value::Object(contexts.task.clone())),
+            ("task_id", task_id),
+            ("app", Value::Object(contexts.app.clone())),
+            ("steps", Value::Object(Map::new())),
+            ("status", Value::Null),
+            ("inputs", Value::Object(contexts.inputs.clone())),
+            ("trigger", Value::Object(contexts.trigger.clone())),
+        ] {
+            vars.insert(name.to_owned(), value);
+        }
+        let mut context = Context { vars, base_env };
+        context.set_status(GlobalStatus::Pending);
+        context
     }
 
     /// The variables, for a `Scope`.
@@ -37,18 +68,247 @@ impl Context {
     ///
     /// `status` is set as well. Call it before `condition`; look at the result only when the step does run, so that
     /// a step that is skipped cannot fail on its environment.
+    ///
+    /// A value sees those before it as they have been rendered, all that are no templates, and beneath its own name
+    /// what it is about to replace. What has been rendered is never rendered again, whatever it contains.
     pub(crate) fn enter_step(
         &mut self,
         env: &Map<String, Value>,
         status: GlobalStatus,
         workspace: &Path,
     ) -> Result<Vec<(String, String)>, ExprError> {
-        let _ = (env, status, workspace);
-        Ok(Vec::new())
+        self.set_status(status);
+        let mut visible = self.base_env.clone();
+        let mut templates = Vec::new();
+        for (name, value) in env {
+            match value.as_str().filter(|text| expr::has_expressions(text)) {
+                Some(template) => templates.push((name, template)),
+                None => {
+                    visible.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        self.vars.insert("env".to_owned(), Value::Object(visible));
+        let mut result = Ok(());
+        for (name, template) in templates {
+            let scope = Scope {
+                vars: &self.vars,
+                status,
+                workspace,
+            };
+            match expr::render(template, &scope) {
+                Ok(text) => self.set("env", name, Value::String(text)),
+                // The others are rendered all the same: the step's condition may look at them.
+                Err(err) => result = result.and(Err(err.of(format!("env.{name}")))),
+            }
+        }
+        result.map(|()| self.env())
     }
 
     /// Notes how the step `id` ended, for `steps.<id>`.
     pub(crate) fn leave_step(&mut self, id: &str, status: StepStatus, outputs: Map<String, Value>) {
-        let _ = (id, status, outputs);
+        let mut step = Map::new();
+        step.insert("status".to_owned(), Value::from(status.as_str()));
+        if status == StepStatus::Success || !outputs.is_empty() {
+            step.insert("outputs".to_owned(), Value::Object(outputs));
+        }
+        self.set("steps", id, Value::Object(step));
+    }
+
+    /// The environment of the current step, as text.
+    fn env(&self) -> Vec<(String, String)> {
+        match self.vars.get("env") {
+            Some(Value::Object(env)) => env
+                .iter()
+                .map(|(name, value)| (name.clone(), expr::text(value)))
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn set_status(&mut self, status: GlobalStatus) {
+        let status = match status {
+            GlobalStatus::Pending | GlobalStatus::Success | GlobalStatus::ErrorWithContinue => {
+                "running"
+            }
+            GlobalStatus::Failure => "failure",
+            GlobalStatus::Cancelled => "cancelled",
+        };
+        self.vars.insert("status".to_owned(), Value::from(status));
+    }
+
+    /// Sets `vars.<of>.<key>`.
+    fn set(&mut self, of: &str, key: &str, value: Value) {
+        if let Some(Value::Object(map)) = self.vars.get_mut(of) {
+            map.insert(key.to_owned(), value);
+        }
+    }
+}
+
+/// The names alone: among the values are secrets.
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.vars.keys()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, path::Path};
+
+    use flowcd_model::step::StepStatus;
+    use secrecy::SecretString;
+    use serde_json::{Map, Value, json};
+
+    use super::Context;
+    use crate::{
+        expr::{GlobalStatus, Scope, condition, render},
+        job::Contexts,
+    };
+
+    const NOWHERE: &str = "/nowhere";
+
+    fn object(value: Value) -> Map<String, Value> {
+        match value {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        }
+    }
+
+    fn context() -> Context {
+        let contexts = Contexts {
+            git: object(json!({"ref": "refs/heads/main"})),
+            app: object(json!({"id": "app1"})),
+            task: object(json!({"id": "task1", "url": "http://x/task1"})),
+            trigger: object(json!({"type": "manual"})),
+            inputs: object(json!({
+                "color": "blue",
+                "git": {"ref": "refs/heads/evil"},
+                "secrets": "mine",
+                "steps": {"build": {"status": "success"}},
+                "env": {"FROM_INPUT": "${{ secrets.TOKEN }}", "B": "input"},
+            })),
+        };
+        let secrets = BTreeMap::from([("TOKEN".to_owned(), SecretString::from("t0ken"))]);
+        let envs = object(json!({"A": "app", "B": "app", "N": 1.0}));
+        Context::new(&contexts, &secrets, &envs)
+    }
+
+    fn check(context: &Context, template: &str, expected: &str) {
+        let scope = Scope {
+            vars: context.vars(),
+            status: GlobalStatus::Success,
+            workspace: Path::new(NOWHERE),
+        };
+        let actual = render(template, &scope).unwrap_or_else(|err| err.to_string());
+        assert_eq!(actual, expected, "{template}");
+    }
+
+    fn enter(context: &mut Context, env: Value) -> String {
+        match context.enter_step(&object(env), GlobalStatus::Success, Path::new(NOWHERE)) {
+            Ok(env) => env
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect::<Vec<_>>()
+                .join(" "),
+            Err(err) => err.to_string(),
+        }
+    }
+
+    #[test]
+    fn every_context_is_there_and_no_input_takes_its_name() {
+        let context = context();
+        for (expression, expected) in [
+            ("git.ref", "refs/heads/main"),
+            ("app.id", "app1"),
+            ("task.id", "task1"),
+            ("task_id", "task1"),
+            ("task.url", "http://x/task1"),
+            ("trigger.type", "manual"),
+            ("secrets.TOKEN", "t0ken"),
+            ("secrets.OTHER", ""),
+            ("status", "running"),
+            ("steps.build.status", ""),
+            ("color", "blue"),
+            ("inputs.color", "blue"),
+            ("inputs.secrets", "mine"),
+            ("env.A", "app"),
+            ("env.B", "input"),
+        ] {
+            check(&context, &format!("${{{{ {expression} }}}}"), expected);
+        }
+    }
+
+    #[test]
+    fn a_steps_environment_lies_over_what_is_beneath_and_is_rendered_in_order() {
+        let mut context = context();
+        let env = json!({
+            "B": "step",
+            "C": "${{ env.B }}-${{ env.LATER }}-${{ env.D }}",
+            "D": "${{ env.C }}!",
+            "A": "${{ env.A }}+",
+            "LATER": 2,
+            "FLAG": true,
+            "NONE": null,
+        });
+        assert_eq!(
+            enter(&mut context, env),
+            "A=app+ B=step N=1 FROM_INPUT=${{ secrets.TOKEN }} LATER=2 FLAG=true NONE= C=step-2- D=step-2-!"
+        );
+        check(&context, "${{ env.D }} ${{ env.A }}", "step-2-! app+");
+        // The next step begins anew.
+        assert_eq!(
+            enter(&mut context, json!({})),
+            "A=app B=input N=1 FROM_INPUT=${{ secrets.TOKEN }}"
+        );
+        check(&context, "${{ env.D }}", "");
+    }
+
+    #[test]
+    fn an_environment_that_fails_names_its_variable_and_leaves_the_rest() {
+        let mut context = context();
+        let env = json!({"X": "${{ sucess() }}", "Y": "${{ task_id }}", "Z": "${{ 1 + }}"});
+        assert_eq!(
+            enter(&mut context, env),
+            "`env.X`: line 1, column 5: unknown function `sucess` (did you mean `success`?)"
+        );
+        let scope = Scope {
+            vars: context.vars(),
+            status: GlobalStatus::Success,
+            workspace: Path::new(NOWHERE),
+        };
+        assert_eq!(
+            condition("env.Y == 'task1' && env.X == null", &scope),
+            Ok(true)
+        );
+    }
+
+    #[test]
+    fn steps_and_status_follow_the_run() {
+        let mut context = context();
+        let outputs = object(json!({"url": "http://x"}));
+        context.leave_step("build", StepStatus::Success, outputs);
+        context.leave_step("test", StepStatus::ErrorWithContinue, Map::new());
+        check(
+            &context,
+            "${{ toJSON(steps) }}",
+            r#"{"build":{"status":"success","outputs":{"url":"http://x"}},"test":{"status":"error-with-continue"}}"#,
+        );
+        context.leave_step("build", StepStatus::Skipped, Map::new());
+        check(&context, "${{ steps.build.status }}", "skipped");
+        for (status, expected) in [
+            (GlobalStatus::ErrorWithContinue, "running"),
+            (GlobalStatus::Failure, "failure"),
+            (GlobalStatus::Cancelled, "cancelled"),
+        ] {
+            let env = context.enter_step(&Map::new(), status, Path::new(NOWHERE));
+            assert!(env.is_ok());
+            check(&context, "${{ status }}", expected);
+        }
+    }
+
+    #[test]
+    fn a_context_does_not_show_its_values() {
+        assert!(!format!("{:?}", context()).contains("t0ken"));
     }
 }

@@ -30,8 +30,8 @@ const MAX_TEXT_BYTES: usize = 1024 * 1024;
 /// The work that one template or condition may take: a node is 1, and so are 64 bytes that have to be gone through.
 const MAX_WORK: usize = 1_000_000;
 
-/// What an expression can see.
-#[derive(Clone, Copy, Debug)]
+/// What an expression can see. It has no `Debug`: it sees secrets.
+#[derive(Clone, Copy)]
 pub(crate) struct Scope<'a> {
     /// The variables by name.
     pub vars: &'a Map<String, Value>,
@@ -59,6 +59,8 @@ pub(crate) enum GlobalStatus {
 /// Why an expression has no value, and where in its text that shows.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) struct ExprError {
+    /// What the text is, where its reader cannot know.
+    subject: Option<String>,
     message: String,
     line: usize,
     column: usize,
@@ -66,6 +68,9 @@ pub(crate) struct ExprError {
 
 impl fmt::Display for ExprError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(subject) = &self.subject {
+            write!(f, "`{subject}`: ")?;
+        }
         write!(
             f,
             "line {}, column {}: {}",
@@ -83,9 +88,18 @@ impl ExprError {
         let before = &text[..at];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
+            subject: None,
             message: fault.message,
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// Says what the text is.
+    pub(crate) fn of(self, subject: impl Into<String>) -> Self {
+        Self {
+            subject: Some(subject.into()),
+            ..self
         }
     }
 }
@@ -133,6 +147,16 @@ pub(crate) fn condition(text: &str, scope: &Scope<'_>) -> Result<bool, ExprError
     Ok(value.text().trim() == "true")
 }
 
+/// The text that a value of this kind has in the place of `${{ }}`.
+pub(crate) fn text(value: &Value) -> String {
+    value::Value::borrowed(value).text().into_owned()
+}
+
+/// Whether there is anything in the text for `render` to replace.
+pub(crate) fn has_expressions(text: &str) -> bool {
+    text.contains("${{")
+}
+
 /// Whether `render` can read the template, as far as that can be said without its variables.
 pub(crate) fn check(template: &str) -> Result<(), ExprError> {
     for_each_part(template, Opening::Dollar, |_| Ok(()))
@@ -149,7 +173,7 @@ pub(crate) fn check_condition(text: &str) -> Result<(), ExprError> {
 }
 
 fn is_template(condition: &str) -> bool {
-    condition.contains("${{") || condition.trim_start().starts_with("{{")
+    has_expressions(condition) || condition.trim_start().starts_with("{{")
 }
 
 fn render_from(template: &str, scope: &Scope<'_>, opening: Opening) -> Result<String, ExprError> {

@@ -1,6 +1,38 @@
 //! Reads a pipeline file.
+//!
+//! What would make a step do something else than its author thinks is an error, or a warning where the file has
+//! worked so far; both say the file, the line and the column.
+
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
+
+use crate::{expr, spelling};
+
+mod node;
+
+#[cfg(test)]
+mod tests;
+
+use node::{Key, Kind, Node, Place};
+
+/// The longest pipeline file.
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;
+
+/// The keys of a pipeline. The last ones are notes for people: the application's trigger decides what triggers.
+const PIPELINE_KEYS: [&str; 5] = ["name", "env", "steps", "triggers", "runtimes"];
+/// The keys of a step.
+const STEP_KEYS: [&str; 9] = [
+    "name",
+    "id",
+    "run",
+    "plugin",
+    "inputs",
+    "if",
+    "env",
+    "working-directory",
+    "continue-on-error",
+];
 
 /// A pipeline as written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,7 +60,7 @@ pub(crate) struct StepSpec {
     pub id: Option<String>,
     /// The `if`; a YAML boolean is `true` or `false`.
     pub condition: Option<String>,
-    /// Its environment, with the pipeline's underneath. Strings are templates; there are numbers, booleans and nulls, too.
+    /// Its environment over the pipeline's. Strings are templates; there are numbers, booleans and nulls, too.
     pub env: Map<String, Value>,
     /// The folder to run in, relative to the workspace.
     pub working_directory: Option<String>,
@@ -47,17 +79,264 @@ impl StepSpec {
     }
 }
 
-/// A pipeline file that cannot be used, and where.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
+/// A pipeline file that cannot be used, and where: `file:line:column: what`.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {message}")]
 pub(crate) struct PipelineError {
+    file: String,
+    line: u64,
+    column: u64,
     message: String,
 }
 
 /// Reads the text of a pipeline file. `file_name` is for the messages.
 pub(crate) fn parse_pipeline(file_name: &str, source: &[u8]) -> Result<Pipeline, PipelineError> {
-    std::str::from_utf8(source).map_err(|_| PipelineError {
-        message: format!("{file_name}:1:1: the file is not UTF-8"),
+    let mut reader = Reader {
+        file_name,
+        warnings: Vec::new(),
+    };
+    if source.len() > MAX_BYTES {
+        let message = format!("the file is longer than {MAX_BYTES} bytes");
+        return Err(reader.error(Place::START, message));
+    }
+    let source = std::str::from_utf8(source).map_err(|err| {
+        let before = String::from_utf8_lossy(&source[..err.valid_up_to()]);
+        let last_line = before.rsplit('\n').next().unwrap_or_default();
+        let place = Place {
+            line: before.matches('\n').count() as u64 + 1,
+            column: last_line.chars().count() as u64 + 1,
+        };
+        reader.error(place, "the file is not UTF-8")
     })?;
-    Ok(Pipeline::default())
+    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+    let root = node::read(source).map_err(|(place, message)| reader.error(place, message))?;
+    let mut pipeline = reader.pipeline(root)?;
+    pipeline.warnings = reader.warnings;
+    Ok(pipeline)
+}
+
+/// Makes a pipeline of a document and collects warnings on the way.
+struct Reader<'f> {
+    file_name: &'f str,
+    warnings: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn pipeline(&mut self, root: Node) -> Result<Pipeline, PipelineError> {
+        let mut pipeline = Pipeline::default();
+        let mut steps = Vec::new();
+        for (key, value) in self.mapping(root, "a pipeline")? {
+            match key.text.as_str() {
+                "name" => pipeline.name = self.text(value, "name")?,
+                "env" => pipeline.env = self.env(value)?,
+                "steps" => steps = self.list(value)?,
+                "triggers" | "runtimes" => {}
+                _ => self.unknown_key(&key, "pipeline", &PIPELINE_KEYS),
+            }
+        }
+        let mut ids = BTreeSet::new();
+        for step in steps {
+            let place = step.place;
+            let step = self.step(step, &pipeline.env)?;
+            if let Some(id) = step.id.as_ref().filter(|id| !ids.insert((*id).clone())) {
+                self.warn(place, format!("the id `{id}` is taken by an earlier step, whose outcome this one's replaces"));
+            }
+            pipeline.steps.push(step);
+        }
+        Ok(pipeline)
+    }
+
+    fn step(&mut self, node: Node, env: &Map<String, Value>) -> Result<StepSpec, PipelineError> {
+        let place = node.place;
+        let mut step = StepSpec {
+            env: env.clone(),
+            ..StepSpec::default()
+        };
+        for (key, value) in self.mapping(node, "a step")? {
+            match key.text.as_str() {
+                "name" => step.name = self.text(value, "name")?,
+                "id" => step.id = self.text(value, "id")?,
+                "run" => step.run = self.script(value)?,
+                "plugin" => step.plugin = self.text(value, "plugin")?,
+                // Plugins read their inputs themselves.
+                "inputs" => {}
+                "if" => step.condition = self.condition(value)?,
+                "env" => step.env.extend(self.env(value)?),
+                "working-directory" => {
+                    step.working_directory = self.text(value, "working-directory")?
+                }
+                "continue-on-error" => step.continue_on_error = self.continue_on_error(&value),
+                "script" => {
+                    return Err(self.error(key.place, "`script` is not supported (use `run`)"));
+                }
+                "uses" => {
+                    return Err(self.error(key.place, "`uses` is not supported (use `plugin`)"));
+                }
+                _ => self.unknown_key(&key, "step", &STEP_KEYS),
+            }
+        }
+        match (&step.run, &step.plugin) {
+            (None, None) => Err(self.error(place, "a step needs `run` or `plugin`")),
+            (Some(_), Some(_)) => {
+                self.warn(
+                    place,
+                    "the step has `run` and `plugin`; `plugin` is ignored",
+                );
+                Ok(step)
+            }
+            _ => Ok(step),
+        }
+    }
+
+    /// A shell script: text and nothing that only looks like it. Blank, it is a script that does nothing.
+    fn script(&mut self, node: Node) -> Result<Option<String>, PipelineError> {
+        match node.kind {
+            Kind::Null => Ok(None),
+            Kind::Text(text) => {
+                self.check_template(node.place, "run", expr::check(&text));
+                Ok(Some(self.without_nul(node.place, "run", text)?))
+            }
+            kind => Err(self.error(node.place, format!("`run` is text, not {}", kind.name()))),
+        }
+    }
+
+    fn condition(&mut self, node: Node) -> Result<Option<String>, PipelineError> {
+        let place = node.place;
+        let Some(text) = self.text(node, "if")? else {
+            return Ok(None);
+        };
+        self.check_template(place, "if", expr::check_condition(&text));
+        Ok(Some(text))
+    }
+
+    fn continue_on_error(&mut self, node: &Node) -> bool {
+        match &node.kind {
+            Kind::Bool(value) => *value,
+            kind => {
+                let message = format!(
+                    "`continue-on-error` is true or false; {} counts as false",
+                    kind.name()
+                );
+                self.warn(node.place, message);
+                false
+            }
+        }
+    }
+
+    fn env(&mut self, node: Node) -> Result<Map<String, Value>, PipelineError> {
+        let mut env = Map::new();
+        for (key, node) in self.mapping(node, "`env`")? {
+            let name = key.text;
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return Err(self.error(
+                    key.place,
+                    format!("{name:?} cannot be the name of a variable"),
+                ));
+            }
+            let place = node.place;
+            let label = format!("env.{name}");
+            let value = match node.kind {
+                Kind::Null => Value::Null,
+                Kind::Bool(value) => Value::Bool(value),
+                Kind::Number(number) => {
+                    let value = Value::Number(number);
+                    let text = expr::text(&value);
+                    if let Some(written) = node.written.filter(|written| *written != text) {
+                        self.warn(
+                            place,
+                            format!("`{label}` is the number {text}; quote it to keep `{written}`"),
+                        );
+                    }
+                    value
+                }
+                Kind::Text(text) => {
+                    self.check_template(place, &label, expr::check(&text));
+                    Value::String(self.without_nul(place, &label, text)?)
+                }
+                kind @ (Kind::List(_) | Kind::Map(_)) => {
+                    let message = format!(
+                        "`{label}` is text, a number or a boolean, not {}",
+                        kind.name()
+                    );
+                    return Err(self.error(place, message));
+                }
+            };
+            env.insert(name, value);
+        }
+        Ok(env)
+    }
+
+    /// A mapping's entries; none for nothing.
+    fn mapping(&self, node: Node, what: &str) -> Result<Vec<(Key, Node)>, PipelineError> {
+        match node.kind {
+            Kind::Map(entries) => Ok(entries),
+            Kind::Null => Ok(Vec::new()),
+            kind => Err(self.error(
+                node.place,
+                format!("{what} is a mapping, not {}", kind.name()),
+            )),
+        }
+    }
+
+    fn list(&self, node: Node) -> Result<Vec<Node>, PipelineError> {
+        match node.kind {
+            Kind::List(items) => Ok(items),
+            Kind::Null => Ok(Vec::new()),
+            kind => Err(self.error(
+                node.place,
+                format!("`steps` is a list, not {}", kind.name()),
+            )),
+        }
+    }
+
+    /// A scalar as text; `None` for nothing and for blank text.
+    fn text(&self, node: Node, key: &str) -> Result<Option<String>, PipelineError> {
+        let text = match node.kind {
+            Kind::Null => return Ok(None),
+            Kind::Text(text) => text,
+            Kind::Bool(value) => value.to_string(),
+            Kind::Number(number) => node.written.unwrap_or_else(|| number.to_string()),
+            kind => {
+                return Err(self.error(node.place, format!("`{key}` is text, not {}", kind.name())));
+            }
+        };
+        let text = self.without_nul(node.place, key, text)?;
+        Ok(Some(text).filter(|text| !text.trim().is_empty()))
+    }
+
+    /// No process can be given a NUL.
+    fn without_nul(&self, place: Place, key: &str, text: String) -> Result<String, PipelineError> {
+        match text.contains('\0') {
+            true => Err(self.error(place, format!("`{key}` has a NUL"))),
+            false => Ok(text),
+        }
+    }
+
+    /// A template that can never be rendered fails its step, if and when that runs; here it is only foretold.
+    fn check_template(&mut self, place: Place, key: &str, result: Result<(), expr::ExprError>) {
+        if let Err(err) = result {
+            self.warn(place, format!("`{key}` will fail: {err}"));
+        }
+    }
+
+    fn unknown_key(&mut self, key: &Key, of: &str, keys: &[&str]) {
+        let hint = spelling::hint(&key.text, keys.iter().copied());
+        self.warn(
+            key.place,
+            format!("`{}` is no key of a {of} and is ignored{hint}", key.text),
+        );
+    }
+
+    fn warn(&mut self, place: Place, message: impl Into<String>) {
+        self.warnings.push(self.error(place, message).to_string());
+    }
+
+    fn error(&self, place: Place, message: impl Into<String>) -> PipelineError {
+        PipelineError {
+            file: self.file_name.to_owned(),
+            line: place.line,
+            column: place.column,
+            message: message.into(),
+        }
+    }
 }

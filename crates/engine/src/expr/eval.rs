@@ -10,7 +10,6 @@ use super::{
 };
 
 /// Evaluates trees, within a limit on the work that all of them take together.
-#[derive(Debug)]
 pub(super) struct Evaluator<'s> {
     scope: &'s Scope<'s>,
     work: usize,

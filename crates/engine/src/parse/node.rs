@@ -1,0 +1,265 @@
+//! YAML as a tree in which every part knows where it stands.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+use serde_saphyr::{
+    DuplicateKeyPolicy, Error as YamlError, Location, MessageFormatter, Options, Spanned,
+    UserMessageFormatter, budget::BudgetBreach,
+};
+
+/// How deep lists and mappings nest. The reader recurses, and without optimisation a level takes 35 KiB of stack.
+const MAX_DEPTH: usize = 24;
+
+/// A line and a column of the file, from 1.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    pub(super) line: u64,
+    pub(super) column: u64,
+}
+
+impl Place {
+    /// The beginning of a file.
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+
+    fn of(location: Location) -> Self {
+        Self {
+            line: location.line().max(1),
+            column: location.column().max(1),
+        }
+    }
+}
+
+/// A part of a document.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) place: Place,
+    pub(super) kind: Kind,
+    /// How a plain scalar is written, where that could matter: a number's text is not always the number's.
+    pub(super) written: Option<String>,
+}
+
+/// What a part is.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a mapping.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) place: Place,
+    pub(super) text: String,
+}
+
+impl Kind {
+    /// What to call it in a message.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Null => "nothing",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "text",
+            Self::List(_) => "a list",
+            Self::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// Reads a document. What is wrong with it comes back with its place.
+///
+/// A pipeline has a few hundred nodes. The limits leave room for a hundred times that, and stop aliases from being
+/// multiplied into more.
+pub(super) fn read(source: &str) -> Result<Node, (Place, String)> {
+    let options: Options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: MAX_DEPTH,
+            flow_nesting_limit: MAX_DEPTH,
+            max_events: 400_000,
+            max_nodes: 100_000,
+            max_anchors: 1_000,
+            max_aliases: 10_000,
+            // A step that everybody shares is no bomb.
+            alias_anchor_min_aliases: 1_000,
+            max_merge_keys: 1_000,
+            max_documents: 1,
+        },
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 50_000,
+            max_replay_stack_depth: 16,
+        },
+        duplicate_keys: DuplicateKeyPolicy::Error,
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        with_snippet: false,
+    };
+    match serde_saphyr::from_str_with_options::<Spanned<Tree>>(source, options) {
+        Ok(tree) => Ok(node(tree, source)),
+        Err(err) => {
+            let place = err.location().map_or(Place::START, Place::of);
+            let mut err = err.without_snippet();
+            while let YamlError::AliasError { error, .. } = err {
+                err = error.without_snippet();
+            }
+            let message = match err {
+                YamlError::Budget {
+                    breach: BudgetBreach::Depth { .. },
+                    ..
+                } => format!("lists and mappings nest more than {MAX_DEPTH} deep"),
+                YamlError::Budget {
+                    breach: BudgetBreach::Documents { .. },
+                    ..
+                } => "a pipeline file has one document, not several".to_owned(),
+                YamlError::Budget { .. }
+                | YamlError::AliasReplayLimitExceeded { .. }
+                | YamlError::AliasReplayStackDepthExceeded { .. } => {
+                    "the file has too many parts, anchors or aliases".to_owned()
+                }
+                // `run: {{ x }}` is a mapping whose key is a mapping.
+                YamlError::Unexpected {
+                    expected: "string scalar",
+                    ..
+                } => "a key is text (quote a value that begins with `{` or `[`)".to_owned(),
+                err => one_line(&UserMessageFormatter.format_message(err)),
+            };
+            Err((place, message))
+        }
+    }
+}
+
+/// A message of the YAML reader in the form of ours: one line that begins in lower case and ends without a full stop.
+fn one_line(message: &str) -> String {
+    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    let message = message.trim_end_matches('.');
+    let mut chars = message.chars();
+    match (chars.next(), chars.clone().next()) {
+        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => message.to_owned(),
+    }
+}
+
+/// What serde gives.
+enum Tree {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Spanned<Tree>>),
+    Map(Vec<(Spanned<String>, Spanned<Tree>)>),
+}
+
+fn node(tree: Spanned<Tree>, source: &str) -> Node {
+    let written = match &tree.value {
+        Tree::Number(_) => written(tree.defined, source),
+        _ => None,
+    };
+    let kind = match tree.value {
+        Tree::Null => Kind::Null,
+        Tree::Bool(value) => Kind::Bool(value),
+        Tree::Number(number) => Kind::Number(number),
+        Tree::Text(text) => Kind::Text(text),
+        Tree::List(items) => Kind::List(items.into_iter().map(|item| node(item, source)).collect()),
+        Tree::Map(entries) => Kind::Map(
+            entries
+                .into_iter()
+                .map(|(key, value)| {
+                    let place = Place::of(key.defined);
+                    let key = Key {
+                        place,
+                        text: key.value,
+                    };
+                    (key, node(value, source))
+                })
+                .collect(),
+        ),
+    };
+    Node {
+        place: Place::of(tree.defined),
+        kind,
+        written,
+    }
+}
+
+fn written(location: Location, source: &str) -> Option<String> {
+    let span = location.span();
+    let start = usize::try_from(span.byte_offset()?).ok()?;
+    let length = usize::try_from(span.byte_len()?).ok()?;
+    source
+        .get(start..start.checked_add(length)?)
+        .map(str::to_owned)
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TreeVisitor)
+    }
+}
+
+struct TreeVisitor;
+
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any YAML")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Tree, E> {
+        Ok(Tree::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Bool(value))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Tree, E> {
+        Ok(Tree::Number(number.into()))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Tree, E> {
+        Ok(Tree::Number(number.into()))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Tree, E> {
+        Number::from_f64(number)
+            .map(Tree::Number)
+            .ok_or_else(|| E::custom("a number must be finite"))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Tree, E> {
+        Ok(Tree::Text(text.to_owned()))
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<Tree, E> {
+        Ok(Tree::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = access.next_element()? {
+            items.push(item);
+        }
+        Ok(Tree::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = access.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Tree::Map(entries))
+    }
+}

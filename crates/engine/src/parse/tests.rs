@@ -1,0 +1,340 @@
+use std::time::{Duration, Instant};
+
+use super::{MAX_BYTES, Pipeline, parse_pipeline};
+
+/// What came of a pipeline, as text: one line for each step, then the warnings; or the error.
+fn summary(source: &[u8]) -> String {
+    let pipeline = match parse_pipeline("p.yaml", source) {
+        Ok(pipeline) => pipeline,
+        Err(err) => return format!("error {err}\n"),
+    };
+    let Pipeline {
+        name,
+        env,
+        steps,
+        warnings,
+    } = pipeline;
+    let mut out = String::new();
+    if let Some(name) = name {
+        out.push_str(&format!("name {name:?}\n"));
+    }
+    if steps.is_empty() && !env.is_empty() {
+        out.push_str(&format!("env {}\n", serde_json::Value::Object(env)));
+    }
+    for step in steps {
+        out.push_str(&format!("step {:?}", step.display_name()));
+        for (key, value) in [
+            ("run", &step.run),
+            ("plugin", &step.plugin),
+            ("id", &step.id),
+            ("if", &step.condition),
+            ("in", &step.working_directory),
+        ] {
+            if let Some(value) = value {
+                out.push_str(&format!(" {key}={value:?}"));
+            }
+        }
+        if !step.env.is_empty() {
+            out.push_str(&format!(" env={}", serde_json::Value::Object(step.env)));
+        }
+        if step.continue_on_error {
+            out.push_str(" continues");
+        }
+        out.push('\n');
+    }
+    for warning in warnings {
+        out.push_str(&format!("warning {warning}\n"));
+    }
+    out
+}
+
+fn check(source: &str, expected: &[&str]) {
+    let actual = summary(source.as_bytes());
+    let expected: String = expected.iter().map(|line| format!("{line}\n")).collect();
+    assert_eq!(actual, expected, "{source}");
+}
+
+#[test]
+fn a_pipeline_is_read_with_all_its_keys() {
+    check(
+        "\
+name: deploy
+triggers: {push: {branches: [main]}}
+runtimes: [nodejs16]
+env:
+  A: one
+  B: 2
+steps:
+  - name: Install
+    id: install
+    run: |
+      npm ci
+      npm test
+    env: {B: three, C: true, D: , E: '${{ secrets.E }}'}
+    if: ${{ success() }}
+    working-directory: app
+    continue-on-error: true
+  - plugin: '@serverless-cd/cache@1'
+    inputs: {key: '{{ x }}', path: [a, b]}
+  - run: echo  two   blanks
+",
+        &[
+            "name \"deploy\"",
+            "step \"Install\" run=\"npm ci\\nnpm test\\n\" id=\"install\" if=\"${{ success() }}\" in=\"app\" \
+             env={\"A\":\"one\",\"B\":\"three\",\"C\":true,\"D\":null,\"E\":\"${{ secrets.E }}\"} continues",
+            "step \"Run @serverless-cd/cache@1\" plugin=\"@serverless-cd/cache@1\" env={\"A\":\"one\",\"B\":2}",
+            "step \"Run echo  two   blanks\" run=\"echo  two   blanks\" env={\"A\":\"one\",\"B\":2}",
+        ],
+    );
+}
+
+#[test]
+fn a_pipeline_without_steps_has_none() {
+    for source in [
+        "",
+        "\n# nothing\n",
+        "---\n",
+        "name:\n",
+        "steps:\n",
+        "steps: []\n",
+        "\u{feff}steps: []",
+    ] {
+        check(source, &[]);
+    }
+    check("env: {A: 1}", &["env {\"A\":1}"]);
+}
+
+#[test]
+fn a_condition_is_text_or_a_boolean() {
+    for (condition, expected) in [
+        ("true", Some("true")),
+        ("false", Some("false")),
+        ("'false'", Some("false")),
+        ("success() && x == 1", Some("success() && x == 1")),
+        ("\"{{ always() }} \"", Some("{{ always() }} ")),
+        ("1", Some("1")),
+        ("", None),
+        ("~", None),
+        ("' '", None),
+    ] {
+        let line = match expected {
+            Some(expected) => format!("step \"Run x\" run=\"x\" if={expected:?}"),
+            None => "step \"Run x\" run=\"x\"".to_owned(),
+        };
+        check(&format!("steps: [{{run: x, if: {condition}}}]"), &[&line]);
+    }
+    check(
+        "steps:\n- run: x\n  if: [a]\n",
+        &["error p.yaml:3:7: `if` is text, not a list"],
+    );
+}
+
+#[test]
+fn only_a_boolean_says_whether_to_continue() {
+    for (value, expected) in [
+        ("true", &["step \"Run x\" run=\"x\" continues"][..]),
+        ("false", &["step \"Run x\" run=\"x\""]),
+        (
+            "'true'",
+            &[
+                "step \"Run x\" run=\"x\"",
+                "warning p.yaml:3:22: `continue-on-error` is true or false; text counts as false",
+            ],
+        ),
+        (
+            "yes",
+            &[
+                "step \"Run x\" run=\"x\"",
+                "warning p.yaml:3:22: `continue-on-error` is true or false; text counts as false",
+            ],
+        ),
+    ] {
+        check(
+            &format!("steps:\n- run: x\n  continue-on-error: {value}\n"),
+            expected,
+        );
+    }
+}
+
+#[test]
+fn values_of_the_environment_keep_their_type() {
+    check(
+        "env: {A: 1, B: 1.5, C: 1.10, D: 007, E: 1_000, F: no, G: 'x', H: 0x10, I: 1e3, J: '', K: -1, L: 2.0}",
+        &[
+            "env {\"A\":1,\"B\":1.5,\"C\":1.1,\"D\":\"007\",\"E\":\"1_000\",\"F\":\"no\",\"G\":\"x\",\"H\":16,\
+             \"I\":1000.0,\"J\":\"\",\"K\":-1,\"L\":2.0}",
+            "warning p.yaml:1:24: `env.C` is the number 1.1; quote it to keep `1.10`",
+            "warning p.yaml:1:66: `env.H` is the number 16; quote it to keep `0x10`",
+            "warning p.yaml:1:75: `env.I` is the number 1000; quote it to keep `1e3`",
+            "warning p.yaml:1:97: `env.L` is the number 2; quote it to keep `2.0`",
+        ],
+    );
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_where_it_stands() {
+    for (source, expected) in [
+        (
+            "steps:\n- name: nothing\n",
+            "2:3: a step needs `run` or `plugin`",
+        ),
+        ("steps:\n-\n", "2:2: a step needs `run` or `plugin`"),
+        ("steps:\n- run:\n", "2:3: a step needs `run` or `plugin`"),
+        ("steps:\n- npm ci\n", "2:3: a step is a mapping, not text"),
+        (
+            "steps:\n  a: {run: x}\n",
+            "2:3: `steps` is a list, not a mapping",
+        ),
+        ("steps: x", "1:8: `steps` is a list, not text"),
+        ("- run: x", "1:1: a pipeline is a mapping, not a list"),
+        ("hello", "1:1: a pipeline is a mapping, not text"),
+        (
+            "steps:\n- name: a\n  script: x\n",
+            "3:3: `script` is not supported (use `run`)",
+        ),
+        (
+            "steps:\n- uses: x\n",
+            "2:3: `uses` is not supported (use `plugin`)",
+        ),
+        ("steps: [{run: 5}]", "1:15: `run` is text, not a number"),
+        ("steps: [{run: [a]}]", "1:15: `run` is text, not a list"),
+        (
+            "steps: [{run: x, name: {a: 1}}]",
+            "1:24: `name` is text, not a mapping",
+        ),
+        ("env: [A]", "1:6: `env` is a mapping, not a list"),
+        (
+            "env:\n  A: [1]\n",
+            "2:6: `env.A` is text, a number or a boolean, not a list",
+        ),
+        (
+            "env:\n  A: {B: 1}\n",
+            "2:6: `env.A` is text, a number or a boolean, not a mapping",
+        ),
+        (
+            "env: {'A=B': 1}",
+            "1:7: \"A=B\" cannot be the name of a variable",
+        ),
+        ("env: {'': 1}", "1:7: \"\" cannot be the name of a variable"),
+        ("env: {A: \"a\\0b\"}", "1:10: `env.A` has a NUL"),
+        ("steps: [{run: \"a\\0b\"}]", "1:15: `run` has a NUL"),
+    ] {
+        check(source, &[&format!("error p.yaml:{expected}")]);
+    }
+}
+
+#[test]
+fn what_is_only_odd_is_a_warning() {
+    check(
+        "\
+nmae: x
+on: push
+steps:
+  - run: a
+    plugin: b
+    id: one
+    timeout: 5
+    workingDirectory: x
+  - run: ${{ sucess() }}
+    id: one
+    if: success( && x
+    env: {A: '${{ 1 = 2 }}'}
+",
+        &[
+            "step \"Run a\" run=\"a\" plugin=\"b\" id=\"one\"",
+            "step \"Run ${{ sucess() }}\" run=\"${{ sucess() }}\" id=\"one\" if=\"success( && x\" \
+             env={\"A\":\"${{ 1 = 2 }}\"}",
+            "warning p.yaml:1:1: `nmae` is no key of a pipeline and is ignored (did you mean `name`?)",
+            "warning p.yaml:2:1: `on` is no key of a pipeline and is ignored",
+            "warning p.yaml:7:5: `timeout` is no key of a step and is ignored",
+            "warning p.yaml:8:5: `workingDirectory` is no key of a step and is ignored (did you mean `working-directory`?)",
+            "warning p.yaml:4:5: the step has `run` and `plugin`; `plugin` is ignored",
+            "warning p.yaml:9:10: `run` will fail: line 1, column 5: unknown function `sucess` (did you mean `success`?)",
+            "warning p.yaml:11:9: `if` will fail: line 1, column 10: expected a value, found `&&`",
+            "warning p.yaml:12:14: `env.A` will fail: line 1, column 7: assignments are not supported (`==` compares)",
+            "warning p.yaml:9:5: the id `one` is taken by an earlier step, whose outcome this one's replaces",
+        ],
+    );
+}
+
+#[test]
+fn broken_yaml_is_refused_with_its_place() {
+    for (source, expected) in [
+        (&b"steps:\n- run: a\n  run: b\n"[..], "3:3"),
+        (b"env:\n  A: 1\n  A: 2\n", "3:3"),
+        (b"name: [a", "1:"),
+        (b"name: 'a", "1:"),
+        (b"a: b: c", "1:"),
+        (b"name: x\n\tsteps: []", "1:7"),
+        (b"name: *nothing\n", "1:7"),
+        (b"---\nname: a\n---\nname: b\n", "3:"),
+        (b"name: a\nb\xff", "2:2: the file is not UTF-8"),
+        (b"env: {A: .inf}", "1:10"),
+        (b"1: a\n? [x]\n: y", "2:"),
+    ] {
+        let actual = summary(source);
+        assert!(
+            actual.starts_with(&format!("error p.yaml:{expected}")) && actual.lines().count() == 1,
+            "{} gives {actual}",
+            String::from_utf8_lossy(source)
+        );
+    }
+}
+
+#[test]
+fn anchors_and_merge_keys_work() {
+    check(
+        "\
+x-common: &common {A: 1, B: 2}
+steps:
+  - &build {run: make, env: {<<: *common, B: 3}}
+  - {<<: *build, id: again}
+",
+        &[
+            "step \"Run make\" run=\"make\" env={\"B\":3,\"A\":1}",
+            "step \"Run make\" run=\"make\" id=\"again\" env={\"B\":3,\"A\":1}",
+            "warning p.yaml:1:1: `x-common` is no key of a pipeline and is ignored",
+        ],
+    );
+}
+
+#[test]
+fn bombs_are_refused_at_once() {
+    let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for n in 1..12 {
+        let last = format!("*a{},", n - 1).repeat(10);
+        laughs.push_str(&format!("a{n}: &a{n} [{last}]\n"));
+    }
+    let mut merges = "m0: &m0 {a: 1}\n".to_owned();
+    for n in 1..30 {
+        merges.push_str(&format!(
+            "m{n}: &m{n} {{<<: [*m{0}, *m{0}, *m{0}], k{n}: 1}}\n",
+            n - 1
+        ));
+    }
+    let sources = [
+        laughs,
+        merges,
+        "[".repeat(100_000),
+        format!("{}x", "- ".repeat(100_000)),
+        format!("{}x", "a: {".repeat(10_000)),
+        "a: &a [*a]".to_owned(),
+        "- \n".repeat(300_000),
+        "x".repeat(MAX_BYTES + 1),
+        " ".repeat(10 * MAX_BYTES),
+    ];
+    for source in sources {
+        let begin = Instant::now();
+        let actual = summary(source.as_bytes());
+        let elapsed = begin.elapsed();
+        let start: String = source.chars().take(30).collect();
+        assert!(
+            actual.starts_with("error p.yaml:"),
+            "{start} gives {actual}"
+        );
+        assert!(
+            elapsed < Duration::from_secs(2),
+            "{start} takes {elapsed:?}"
+        );
+    }
+}
