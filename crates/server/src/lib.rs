@@ -13,6 +13,7 @@ mod logs;
 mod metrics;
 pub mod service;
 mod state;
+mod version;
 mod work;
 
 use std::{net::SocketAddr, net::TcpListener, sync::Arc};
@@ -77,6 +78,11 @@ impl Running {
         self.sweeper.await.context("the sweeper ended badly")?;
         self.http_task.await.context("the HTTP server ended badly")?.context("the HTTP server failed")
     }
+}
+
+/// The API's description as it is committed and served: JSON for people, with a newline at the end.
+pub fn openapi_json() -> serde_json::Result<String> {
+    serde_json::to_string_pretty(&openapi()).map(|json| json + "\n")
 }
 
 /// Opens the data folder and the database, settles what an earlier life left behind, and begins to serve and to run.

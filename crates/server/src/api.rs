@@ -1,0 +1,117 @@
+//! HTTP: the route table, and what stands around every operation.
+
+mod answer;
+mod application;
+mod dispatch;
+mod document;
+mod extract;
+mod form;
+mod frame;
+mod log;
+mod system;
+mod task;
+mod token;
+mod user;
+
+use actix_web::{
+    App, Error,
+    body::MessageBody,
+    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    middleware::{Compress, from_fn},
+    web::{self, Data},
+};
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{auth::authenticate, state::AppState};
+
+pub use document::openapi;
+
+/// Deployments: described under `/api/flow`.
+fn flow(table: &mut ServiceConfig<'_>) {
+    table
+        .service(application::list_applications)
+        .service(application::list_applications_by_post)
+        .service(application::get_application)
+        .service(application::create_application)
+        .service(application::update_application)
+        .service(application::delete_application)
+        .service(dispatch::dispatch_task)
+        .service(dispatch::redeploy_task)
+        .service(dispatch::cancel_task)
+        .service(task::list_tasks)
+        .service(task::get_task)
+        .service(task::remove_task)
+        .service(log::get_log)
+        .service(log::follow_task);
+}
+
+/// Callers: described under `/api`.
+fn account(table: &mut ServiceConfig<'_>) {
+    table
+        .service(token::list_tokens)
+        .service(token::create_token)
+        .service(token::update_token)
+        .service(token::delete_token)
+        .service(user::login)
+        .service(user::logout)
+        .service(user::get_user_info)
+        .service(user::list_user_secrets)
+        .service(user::update_user_secrets)
+        .service(user::update_provider_token);
+}
+
+/// The server itself: at the root.
+fn system(table: &mut ServiceConfig<'_>) {
+    table
+        .service(system::get_health)
+        .service(system::get_readiness)
+        .service(system::get_version)
+        .service(system::get_metrics)
+        .service(system::get_openapi);
+}
+
+/// Everything under `/api`, which is the same under `/api/flow`.
+fn both(config: &mut web::ServiceConfig) {
+    let mut table = ServiceConfig::new(config);
+    flow(&mut table);
+    account(&mut table);
+}
+
+/// The whole HTTP side; each worker thread makes one.
+pub(crate) fn app(
+    state: AppState,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let document = openapi();
+    let allowed = document::Allowed::new(&document);
+    let docs = SwaggerUi::new("/docs/{_:.*}")
+        .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none"));
+    App::new()
+        .app_data(Data::new(state))
+        .app_data(Data::new(allowed))
+        .app_data(Data::new(document))
+        .service(
+            web::scope("/api/flow")
+                .configure(both)
+                .wrap(from_fn(authenticate)),
+        )
+        .service(
+            web::scope("/api")
+                .configure(both)
+                .wrap(from_fn(authenticate)),
+        )
+        .configure(|config| system(&mut ServiceConfig::new(config)))
+        .route("/docs", web::get().to(system::go_to_docs))
+        .service(docs)
+        .default_service(web::to(system::refuse))
+        .wrap(Compress::default())
+        .wrap(from_fn(frame::frame))
+}

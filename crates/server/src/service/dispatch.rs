@@ -1,0 +1,299 @@
+//! Dispatch: starting, repeating and cancelling deployments.
+
+use std::time::Duration;
+
+use flowcd_engine::git::{CommitId, GitError, GitRef, RepoUrl, resolve_ref};
+use flowcd_model::{
+    application::Application,
+    dispatch::{Cancel, Dispatched, Inputs, ManualDispatch, Redeploy},
+    id::{AppId, TaskId},
+    task::TriggerType,
+};
+use flowcd_store::{CancelRequest, TaskInsert};
+use tracing::info;
+
+use crate::{
+    auth::Caller,
+    error::{Error, Result},
+    service::{
+        application::get_application,
+        credential,
+        idempotency::{Answer, Once, Recorder, once},
+        secret::check_text,
+    },
+    state::AppState,
+};
+
+/// The pipeline that a manual dispatch runs.
+const PIPELINE_FILE: &str = "serverless-pipeline.yaml";
+const MAX_MESSAGE_CHARS: usize = 10_000;
+/// The longest inputs, as JSON: they become part of every step's variables.
+const MAX_INPUTS_BYTES: usize = 64 * 1024;
+/// How long a repository may take to say where a ref points.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Starts a deployment.
+pub(crate) async fn dispatch_task(
+    state: &AppState,
+    caller: &Caller,
+    dispatch: ManualDispatch,
+    key: Option<Once>,
+) -> Result<Answer<Dispatched>> {
+    once(state, caller, key, async |recorder| {
+        let git_ref: GitRef = dispatch
+            .git_ref
+            .parse()
+            .map_err(|err| Error::invalid("ref", err))?;
+        let given = dispatch.commit_id.as_deref().filter(|it| !it.is_empty());
+        let given: Option<CommitId> = given
+            .map(|text| text.parse().map_err(|err| Error::invalid("commitId", err)))
+            .transpose()?;
+        let message = dispatch.message.clone().unwrap_or_default();
+        check_text("message", &message, MAX_MESSAGE_CHARS)?;
+        let inputs = dispatch.inputs.clone().unwrap_or_default();
+        check_inputs(&inputs)?;
+        let application = get_application(state, caller, &dispatch.app_id).await?;
+        let commit = match given {
+            // Whether the repository has it shows at the checkout, which needs no second connection.
+            Some(commit) => commit,
+            None => resolve(state, caller, &application, &git_ref).await?,
+        };
+        let insert = TaskInsert {
+            id: TaskId::generate(),
+            app_id: application.id,
+            user_id: caller.user_id.clone(),
+            git_ref: Some(git_ref.as_str().to_owned()),
+            commit: commit.as_str().to_owned(),
+            message,
+            inputs,
+            pipeline_file: PIPELINE_FILE.to_owned(),
+            trigger_type: TriggerType::Manual,
+            redelivery: None,
+        };
+        create_task(state, insert, recorder).await
+    })
+    .await
+}
+
+/// Runs a task's commit, ref and inputs again, with the secrets of today.
+pub(crate) async fn redeploy_task(
+    state: &AppState,
+    caller: &Caller,
+    redeploy: Redeploy,
+    key: Option<Once>,
+) -> Result<Answer<Dispatched>> {
+    once(state, caller, key, async |recorder| {
+        let old = state
+            .store
+            .task_job(&caller.user_id, &redeploy.task_id)
+            .await?;
+        let old = old.ok_or_else(|| absent(&redeploy.task_id))?;
+        let insert = TaskInsert {
+            id: TaskId::generate(),
+            trigger_type: TriggerType::Redeploy,
+            redelivery: Some(redeploy.task_id.clone()),
+            ..old
+        };
+        create_task(state, insert, recorder).await
+    })
+    .await
+}
+
+async fn create_task(
+    state: &AppState,
+    insert: TaskInsert,
+    recorder: Option<Recorder<'_>>,
+) -> Result<Dispatched> {
+    let dispatched = Dispatched {
+        task_id: insert.id.clone(),
+    };
+    let (app, user, commit) = (
+        insert.app_id.clone(),
+        insert.user_id.clone(),
+        insert.commit.clone(),
+    );
+    let record = recorder.map(|it| it.record(&dispatched)).transpose()?;
+    match state.store.create_task(insert, record).await? {
+        Some(_) => {
+            state.work.wake();
+            let id = &dispatched.task_id;
+            info!(task.id = %id, app.id = %app, user.id = %user, "Accepted task `{id}` for commit {commit}");
+            Ok(dispatched)
+        }
+        None => Err(gone(&app)),
+    }
+}
+
+fn gone(id: &AppId) -> Error {
+    Error::not_found(format!("没有查到应用信息 (there is no application `{id}`)"))
+}
+
+fn absent(id: &TaskId) -> Error {
+    Error::not_found(format!("没有查到部署信息 (there is no task `{id}`)"))
+}
+
+fn check_inputs(inputs: &Inputs) -> Result<()> {
+    let length = serde_json::to_string(inputs)
+        .map_err(Error::internal)?
+        .len();
+    if length > MAX_INPUTS_BYTES {
+        return Err(Error::invalid(
+            "inputs",
+            format!("at most {MAX_INPUTS_BYTES} bytes of JSON"),
+        ));
+    }
+    Ok(())
+}
+
+/// Asks the repository which commit the ref points to.
+async fn resolve(
+    state: &AppState,
+    caller: &Caller,
+    application: &Application,
+    git_ref: &GitRef,
+) -> Result<CommitId> {
+    let url = RepoUrl::parse(&application.repo_url, &state.repo_policy()).map_err(|err| {
+        Error::rule(format!(
+            "the application's `repo_url` is not allowed any more: {err}"
+        ))
+    })?;
+    let provider = application.provider;
+    let accounts = state
+        .store
+        .provider_credentials(&caller.user_id, provider)
+        .await?;
+    let credential = credential::for_repo(&url, provider, &application.owner, accounts);
+    let resolving = async {
+        // Each one is a process and a connection.
+        let _permit = state.resolving.acquire().await;
+        resolve_ref(&url, git_ref, credential.as_ref()).await
+    };
+    match tokio::time::timeout(RESOLVE_TIMEOUT, resolving).await {
+        Ok(Ok(commit)) => Ok(commit),
+        Ok(Err(err)) => Err(refusal(err, credential.is_some())),
+        Err(_) => Err(unreachable(format!(
+            "the repository did not answer within {} s",
+            RESOLVE_TIMEOUT.as_secs()
+        ))),
+    }
+}
+
+/// What went wrong with a repository, as an answer. The messages of git hold no secrets: the engine sees to that.
+fn refusal(err: GitError, is_authenticated: bool) -> Error {
+    match &err {
+        GitError::RefNotFound { .. } => Error::invalid("ref", &err),
+        GitError::Unauthorized { .. } | GitError::NotFound { .. } if is_authenticated => {
+            Error::rule(format!(
+                "{err}; the stored token for this host does not open it: store another one by `POST user/updateUserProviderToken`"
+            ))
+        }
+        GitError::Unauthorized { .. } | GitError::NotFound { .. } => Error::rule(format!(
+            "{err}; if it is private, store a token for its host by `POST user/updateUserProviderToken`"
+        )),
+        GitError::Unreachable { .. } | GitError::TimedOut { .. } => unreachable(err.to_string()),
+        GitError::Failed { .. } | GitError::Moved { .. } | GitError::CommitNotFound { .. } => {
+            Error::rule(err.to_string())
+        }
+        GitError::Cancelled { .. } => Error::unavailable("the server is stopping"),
+        GitError::Io { .. } => Error::internal(err),
+    }
+}
+
+fn unreachable(message: String) -> Error {
+    Error::unavailable(message).with_retry_after(30)
+}
+
+/// Cancels a task: at once when it waits, else as soon as everything of it has ended.
+pub(crate) async fn cancel_task(state: &AppState, caller: &Caller, cancel: &Cancel) -> Result<()> {
+    let id = &cancel.task_id;
+    match state.store.request_cancel(&caller.user_id, id).await? {
+        CancelRequest::Absent => Err(absent(id)),
+        CancelRequest::Finished(status) => Err(Error::conflict(format!(
+            "任务运行已经被停止 (the task has ended already: {status})"
+        ))),
+        CancelRequest::Cancelled => {
+            state.work.changed(id);
+            info!(task.id = %id, user.id = %caller.user_id, "Cancelled task `{id}` before it ran");
+            Ok(())
+        }
+        CancelRequest::Requested => {
+            state.work.cancel(id);
+            state.work.changed(id);
+            info!(task.id = %id, user.id = %caller.user_id, "Asked task `{id}` to end");
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowcd_engine::git::GitError;
+
+    use super::refusal;
+
+    #[test]
+    fn each_failure_of_a_repository_has_its_answer() {
+        let url = || "https://git.example.com/o/r".to_owned();
+        let message = || "m".to_owned();
+        for (err, is_authenticated, status, part) in [
+            (
+                GitError::RefNotFound {
+                    url: url(),
+                    git_ref: "refs/heads/x".to_owned(),
+                },
+                false,
+                422,
+                "`ref`: ",
+            ),
+            (
+                GitError::Unauthorized {
+                    url: url(),
+                    message: message(),
+                },
+                false,
+                422,
+                "if it is private",
+            ),
+            (
+                GitError::Unauthorized {
+                    url: url(),
+                    message: message(),
+                },
+                true,
+                422,
+                "store another one",
+            ),
+            (
+                GitError::Unreachable {
+                    url: url(),
+                    message: message(),
+                },
+                false,
+                503,
+                "cannot reach",
+            ),
+            (
+                GitError::TimedOut {
+                    operation: "ls-remote",
+                    seconds: 30,
+                },
+                false,
+                503,
+                "30 seconds",
+            ),
+            (
+                GitError::Io {
+                    what: "cannot start git".to_owned(),
+                    source: std::io::Error::other("x"),
+                },
+                false,
+                500,
+                "log",
+            ),
+        ] {
+            let answer = refusal(err, is_authenticated);
+            assert_eq!(answer.code().status(), status, "{answer}");
+            assert!(answer.to_string().contains(part), "{answer}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Users, their sessions, their secrets and their tokens for Git hosts.
+//!
+//! Users are made by the operator, on the machine of the data folder; there is no open sign-up.
+
+use std::{io::Write, net::IpAddr};
+
+use anyhow::Context;
+use flowcd_model::{
+    secret::SecretNames,
+    user::{Login, NewProviderToken, User, UserInfo, UserSecretsPatch},
+};
+use flowcd_store::Store;
+use rand::{RngExt, distr::Alphanumeric};
+use secrecy::{ExposeSecret, SecretString};
+use tracing::info;
+use url::Url;
+
+use crate::{
+    auth::{Caller, Credential, SESSION_TTL_MS},
+    config::Config,
+    error::{Error, Result},
+    service::secret::{check_line, check_secrets},
+    state::AppState,
+};
+
+/// The user that the first start makes.
+pub const ADMIN: &str = "admin";
+const ADMIN_PASSWORD_CHARS: usize = 20;
+const MAX_USERNAME_CHARS: usize = 50;
+const MAX_PASSWORD_BYTES: usize = 4_096;
+const MAX_PROVIDER_TOKEN_CHARS: usize = 4_096;
+
+/// Makes the user `admin` when there is no user at all. A password made up for him is told on the terminal, this once.
+pub async fn ensure_admin(store: &Store, config: &Config) -> anyhow::Result<()> {
+    if !store.list_users().await?.is_empty() {
+        return Ok(());
+    }
+    let (password, made_up) = match &config.admin_password {
+        Some(password) => (password.clone(), None),
+        None => {
+            let password = random_password();
+            (SecretString::from(password.as_str()), Some(password))
+        }
+    };
+    match store.create_user(ADMIN, &password).await {
+        Ok(user) => info!(user.id = %user.id, "Made the user `{ADMIN}`"),
+        // Another server on the same database was faster, and its password counts.
+        Err(flowcd_store::Error::DuplicateUser) => return Ok(()),
+        Err(err) => return Err(err.into()),
+    }
+    if let Some(password) = made_up {
+        // To the terminal and not to the log, which is kept and sent around.
+        let mut terminal = std::io::stderr().lock();
+        writeln!(
+            terminal,
+            "\nThe first user is `{ADMIN}`, and his password is shown only now:\n\n    {password}\n"
+        )
+        .context("cannot tell the password of the first user")?;
+    }
+    Ok(())
+}
+
+fn random_password() -> String {
+    let mut rng = rand::rng();
+    (0..ADMIN_PASSWORD_CHARS)
+        .map(|_| char::from(rng.sample(Alphanumeric)))
+        .collect()
+}
+
+/// Makes a user.
+pub async fn create_user(store: &Store, username: &str, password: &SecretString) -> Result<User> {
+    let is_name = (1..=MAX_USERNAME_CHARS).contains(&username.len())
+        && username
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if !is_name {
+        return Err(Error::rule(format!(
+            "a user's name is 1 to {MAX_USERNAME_CHARS} letters, digits, `-` and `_`"
+        )));
+    }
+    match store.create_user(username, password).await {
+        Err(flowcd_store::Error::DuplicateUser) => Err(Error::conflict(format!(
+            "用户名已存在 (there is a user `{username}` already)"
+        ))),
+        outcome => Ok(outcome?),
+    }
+}
+
+/// Changes a user's password and ends his sessions.
+pub async fn set_password(store: &Store, username: &str, password: &SecretString) -> Result<User> {
+    let user = store.set_password(username, password).await?;
+    user.ok_or_else(|| absent(username))
+}
+
+/// Shuts a user out.
+pub async fn disable_user(store: &Store, username: &str) -> Result<User> {
+    let user = store.disable_user(username).await?;
+    user.ok_or_else(|| absent(username))
+}
+
+/// Lets a user in again.
+pub async fn enable_user(store: &Store, username: &str) -> Result<User> {
+    let user = store.enable_user(username).await?;
+    user.ok_or_else(|| absent(username))
+}
+
+fn absent(username: &str) -> Error {
+    Error::not_found(format!("there is no user `{username}`"))
+}
+
+/// Begins a session; answers the value of its cookie.
+pub(crate) async fn login(
+    state: &AppState,
+    address: Option<IpAddr>,
+    login: Login,
+) -> Result<SecretString> {
+    state.logins.attempt(address, &login.username)?;
+    // The same answer for an unknown name, a disabled user and a wrong password.
+    let refused =
+        || Error::need_login("用户名或密码不正确 (the username or the password is wrong)");
+    if login.password.len() > MAX_PASSWORD_BYTES || login.username.len() > MAX_USERNAME_CHARS {
+        return Err(refused());
+    }
+    let password = SecretString::from(login.password);
+    let user = {
+        let _permit = state.logins.hashing.acquire().await;
+        state
+            .store
+            .verify_password(&login.username, &password)
+            .await?
+    };
+    let user = user.ok_or_else(refused)?;
+    let cookie = state.store.create_session(&user.id, SESSION_TTL_MS).await?;
+    info!(user.id = %user.id, "User `{}` logged in", user.username);
+    Ok(cookie)
+}
+
+/// Ends the caller's session; a token is no session and stays.
+pub(crate) async fn logout(state: &AppState, caller: &Caller) -> Result<()> {
+    match &caller.credential {
+        Credential::Token(_) => Ok(()),
+        Credential::Session(cookie) => {
+            Ok(state.store.delete_session(cookie.expose_secret()).await?)
+        }
+    }
+}
+
+/// What the caller is told of himself.
+pub(crate) async fn get_user_info(state: &AppState, caller: &Caller) -> Result<UserInfo> {
+    let info = state.store.user_info(&caller.user_id).await?;
+    let info =
+        info.ok_or_else(|| Error::not_found("当前用户信息不存在 (there is no such user)"))?;
+    Ok(UserInfo {
+        csrf_token: caller.csrf_token(),
+        ..info
+    })
+}
+
+/// The names of the caller's secrets.
+pub(crate) async fn list_user_secrets(state: &AppState, caller: &Caller) -> Result<SecretNames> {
+    Ok(state.store.user_secret_names(&caller.user_id).await?)
+}
+
+/// Adds to or replaces the caller's secrets.
+pub(crate) async fn update_user_secrets(
+    state: &AppState,
+    caller: &Caller,
+    patch: UserSecretsPatch,
+) -> Result<()> {
+    check_secrets("data.secrets", &patch.secrets)?;
+    Ok(state
+        .store
+        .patch_user_secrets(&caller.user_id, patch)
+        .await?)
+}
+
+/// Keeps the caller's token for a Git host, or forgets it.
+pub(crate) async fn update_provider_token(
+    state: &AppState,
+    caller: &Caller,
+    new: NewProviderToken,
+) -> Result<()> {
+    let origin = match (
+        new.url.as_deref().filter(|url| !url.is_empty()),
+        new.provider.public_origin(),
+    ) {
+        (Some(url), _) => origin(url, state.config.allow_http_repos)?,
+        (None, Some(origin)) => origin.to_owned(),
+        (None, None) => {
+            return Err(Error::invalid(
+                "data.url",
+                format!(
+                    "provider {} has no public host; say which one the token is for",
+                    new.provider
+                ),
+            ));
+        }
+    };
+    let username = new.username.as_deref().filter(|name| !name.is_empty());
+    if let Some(username) = username {
+        check_line("data.username", username, 255)?;
+        if username.contains(':') {
+            return Err(Error::invalid(
+                "data.username",
+                "it holds a `:`, which HTTP cannot send",
+            ));
+        }
+    }
+    let token = match new.token.as_str() {
+        "" => None,
+        token => {
+            check_line("data.token", token, MAX_PROVIDER_TOKEN_CHARS)?;
+            Some(SecretString::from(token))
+        }
+    };
+    let kept = state.store.set_provider_token(
+        &caller.user_id,
+        new.provider,
+        &origin,
+        username,
+        token.as_ref(),
+    );
+    kept.await?;
+    let what = if token.is_some() { "Stored" } else { "Removed" };
+    info!(user.id = %caller.user_id, "{what} a token for {origin}");
+    Ok(())
+}
+
+/// The origin of a Git host's address, in the form that repositories' addresses are compared with.
+fn origin(url: &str, is_http_allowed: bool) -> Result<String> {
+    let refused = |message: &str| Error::invalid("data.url", message);
+    let url = Url::parse(url).map_err(|err| refused(&format!("it is not a URL: {err}")))?;
+    match url.scheme() {
+        "https" => {}
+        "http" if is_http_allowed => {}
+        "http" => {
+            return Err(refused(
+                "plain http would show the token to everybody on the way; use https",
+            ));
+        }
+        _ => return Err(refused("expected https://")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refused("send the name and the token in their own fields"));
+    }
+    Ok(url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::origin;
+
+    #[test]
+    fn a_token_is_kept_for_an_origin() {
+        for (url, expected) in [
+            ("https://git.example.com", Some("https://git.example.com")),
+            (
+                "https://GIT.example.com:443/group/repo.git",
+                Some("https://git.example.com"),
+            ),
+            (
+                "https://git.example.com:8443/",
+                Some("https://git.example.com:8443"),
+            ),
+            ("http://git.example.com", None),
+            ("https://user:token@git.example.com", None),
+            ("ssh://git.example.com", None),
+            ("git.example.com", None),
+        ] {
+            assert_eq!(origin(url, false).ok().as_deref(), expected, "{url}");
+        }
+        assert_eq!(
+            origin("http://127.0.0.1:80/x", true).ok().as_deref(),
+            Some("http://127.0.0.1")
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! What every request can reach.
+
+use std::{ops::Deref, sync::Arc};
+
+use flowcd_engine::git::RepoPolicy;
+use flowcd_store::Store;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config, limit::LoginLimit, logs::Logs, metrics::Metrics,
+    service::idempotency::InFlight, work::Work,
+};
+
+/// How many repositories are asked at once where a ref points.
+const MAX_RESOLVING: usize = 16;
+
+/// What every request can reach; a cheap clone of one shared value.
+#[derive(Clone)]
+pub(crate) struct AppState(Arc<Inner>);
+
+/// The shared value.
+pub(crate) struct Inner {
+    pub(crate) config: Arc<Config>,
+    pub(crate) store: Store,
+    pub(crate) logs: Logs,
+    pub(crate) work: Work,
+    pub(crate) metrics: Metrics,
+    pub(crate) logins: LoginLimit,
+    pub(crate) in_flight: InFlight,
+    /// Permits to ask a repository where a ref points.
+    pub(crate) resolving: Semaphore,
+    /// Fires when the server was asked to stop: readiness ends, and open event streams close.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl AppState {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        store: Store,
+        logs: Logs,
+        work: Work,
+        metrics: Metrics,
+        stopping: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            config,
+            store,
+            logs,
+            work,
+            metrics,
+            logins: LoginLimit::new(),
+            in_flight: InFlight::default(),
+            resolving: Semaphore::new(MAX_RESOLVING),
+            stopping,
+        }))
+    }
+}
+
+impl Inner {
+    /// Which repositories may be deployed.
+    pub(crate) fn repo_policy(&self) -> RepoPolicy {
+        RepoPolicy {
+            local: self.config.allow_local_repos,
+            http: self.config.allow_http_repos,
+        }
+    }
+}
+
+impl Deref for AppState {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
