@@ -31,16 +31,12 @@ impl<'s> Evaluator<'s> {
     {
         let mut spine = Vec::new();
         let mut at = id;
-        loop {
-            match &tree.node(at).kind {
-                Kind::Binary { left: inner, .. }
-                | Kind::Member { object: inner, .. }
-                | Kind::Index { object: inner, .. } => {
-                    spine.push(at);
-                    at = *inner;
-                }
-                _ => break,
-            }
+        while let Kind::Binary { left: inner, .. }
+        | Kind::Member { object: inner, .. }
+        | Kind::Index { object: inner, .. } = &tree.node(at).kind
+        {
+            spine.push(at);
+            at = *inner;
         }
         let mut value = self.head(tree, at)?;
         for id in spine.into_iter().rev() {
