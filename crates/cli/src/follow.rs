@@ -1,6 +1,10 @@
 //! Following a deployment to its end.
 
-use std::{collections::HashSet, io, io::IsTerminal};
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    io::IsTerminal,
+};
 
 use flowcd_client::{Client, log_bytes};
 use flowcd_model::{
@@ -32,15 +36,17 @@ pub(crate) enum Show {
     Steps,
 }
 
-/// Follows `task_id` until it ends, or until Ctrl-C, which ends the following alone.
+/// Follows `task_id` until it ends, or until Ctrl-C, which ends the following alone. Of the steps in `known`, only
+/// what lies behind these offsets is shown.
 pub(crate) async fn follow(
     client: &Client,
     printer: &Printer,
     task_id: &TaskId,
     show: Show,
+    known: HashMap<StepCount, u64>,
 ) -> Result<Exit, Failure> {
-    let mut view = View::new(printer, show);
-    let mut events = client.follow_task(task_id);
+    let mut view = View::new(printer, show, &known);
+    let mut events = client.follow_task_after(task_id, known);
     let interrupt = tokio::signal::ctrl_c();
     tokio::pin!(interrupt);
     loop {
@@ -67,8 +73,10 @@ struct View<'a> {
     printer: &'a Printer,
     show: Show,
     live: Option<Live>,
-    /// Steps whose end was told, so that one that is told again is not.
-    told: HashSet<StepCount>,
+    /// Steps whose start was told, so that it is not told again.
+    started: HashSet<StepCount>,
+    /// Steps whose end was told.
+    ended: HashSet<StepCount>,
     status: Option<StatusKey>,
     started_at: Option<Millis>,
     /// Whether the output on a terminal stands inside a line.
@@ -78,7 +86,7 @@ struct View<'a> {
 type StatusKey = (TaskStatus, bool);
 
 impl<'a> View<'a> {
-    fn new(printer: &'a Printer, show: Show) -> Self {
+    fn new(printer: &'a Printer, show: Show, known: &HashMap<StepCount, u64>) -> Self {
         let live = if show == Show::Steps && printer.can_draw() {
             Some(Live::new())
         } else {
@@ -88,7 +96,8 @@ impl<'a> View<'a> {
             printer,
             show,
             live,
-            told: HashSet::new(),
+            started: known.keys().copied().collect(),
+            ended: HashSet::new(),
             status: None,
             started_at: None,
             is_inside_line: false,
@@ -148,10 +157,11 @@ impl<'a> View<'a> {
         }
         match step.status {
             StepStatus::Pending => Ok(()),
+            StepStatus::Running if !self.started.insert(step.step_count) => Ok(()),
             StepStatus::Running => {
                 self.step_line(&format!("{} {}", "\u{25b8}".cyan(), title(step).bold()))
             }
-            _ if !self.told.insert(step.step_count) => Ok(()),
+            _ if !self.ended.insert(step.step_count) => Ok(()),
             _ => self.step_line(&end_of_step(step)),
         }
     }

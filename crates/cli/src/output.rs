@@ -14,9 +14,9 @@ pub(crate) enum Format {
     /// For people.
     #[default]
     Table,
-    /// One JSON document; one JSON object a line where events are followed.
+    /// One JSON document; one object on each line where events are followed.
     Json,
-    /// One YAML document; one a event where events are followed.
+    /// One YAML document; one for each event where events are followed.
     Yaml,
 }
 

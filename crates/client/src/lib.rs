@@ -78,7 +78,7 @@ pub use crate::{
     application::ApplicationPage,
     builder::ClientBuilder,
     error::{ApiError, Error},
-    log::log_bytes,
+    log::{LogPart, log_bytes},
     raw::RawResponse,
     retry::IdempotencyKey,
     user::Session,

@@ -15,7 +15,10 @@ use flowcd_model::{
     task::TaskRef,
 };
 use futures_util::{Stream, StreamExt, stream};
-use reqwest::{Response, header::CONTENT_TYPE};
+use reqwest::{
+    Response,
+    header::{CONTENT_TYPE, HeaderValue},
+};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -40,7 +43,9 @@ impl Client {
     }
 
     /// A part of a step's log, byte for byte as the step printed it after masking.
-    pub async fn get_log_bytes(&self, query: &LogQuery) -> Result<Bytes, Error> {
+    ///
+    /// Where the log's size limit left bytes out, a line says so.
+    pub async fn get_log_bytes(&self, query: &LogQuery) -> Result<LogPart, Error> {
         let call = self
             .get("get_log_bytes", "/api/flow/task/log", query)
             .accepting("text/plain");
@@ -51,7 +56,18 @@ impl Client {
                 reason: "it is an envelope, where the bytes were asked for",
             });
         }
-        self.read_body(&call, response).await
+        let offset = |name| {
+            let value: &HeaderValue = response.headers().get(name)?;
+            value.to_str().ok()?.parse().ok()
+        };
+        let missing = || Error::Malformed {
+            operation: call.operation,
+            reason: "it does not say which bytes of the log it holds",
+        };
+        let from = offset("x-log-from").ok_or_else(missing)?;
+        let next = offset("x-log-next").ok_or_else(missing)?;
+        let bytes = self.read_body(&call, response).await?;
+        Ok(LogPart { from, next, bytes })
     }
 
     /// The life of a task from its beginning: its status, its steps and their output, until its end.
@@ -66,6 +82,16 @@ impl Client {
         &self,
         task_id: &TaskId,
     ) -> impl Stream<Item = Result<TaskEvent, Error>> + Send + Unpin + use<> {
+        self.follow_task_after(task_id, HashMap::new())
+    }
+
+    /// As [`follow_task`](Self::follow_task), without the output that is known already: each step's log begins at its
+    /// offset in `known`, which is the [`next`](LogPart::next) of what was read of it.
+    pub fn follow_task_after(
+        &self,
+        task_id: &TaskId,
+        known: HashMap<StepCount, u64>,
+    ) -> impl Stream<Item = Result<TaskEvent, Error>> + Send + Unpin + use<> {
         let query = TaskRef {
             task_id: task_id.clone(),
         };
@@ -78,7 +104,7 @@ impl Client {
             connection: None,
             n_failed: 0,
             pause: None,
-            offsets: HashMap::new(),
+            offsets: known,
             is_over: false,
         };
         let events = stream::unfold(follower, async |mut follower| {
@@ -86,6 +112,17 @@ impl Client {
         });
         Box::pin(events.fuse())
     }
+}
+
+/// A part of a step's log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LogPart {
+    /// The offset of the first byte.
+    pub from: u64,
+    /// The offset after the last byte: where to read on.
+    pub next: u64,
+    /// The bytes, and a line for each stretch that the log's size limit left out.
+    pub bytes: Bytes,
 }
 
 /// The bytes of a log event; none where it names a gap.

@@ -1,5 +1,7 @@
 //! `flowcd cancel`.
 
+use std::collections::HashMap;
+
 use clap::Args;
 use flowcd_client::Client;
 use flowcd_model::id::TaskId;
@@ -34,7 +36,7 @@ pub(crate) async fn run(
     }
     // Here being cancelled is what was wanted, and any other end is not.
     Ok(
-        match follow(client, printer, &args.task, Show::Steps).await? {
+        match follow(client, printer, &args.task, Show::Steps, HashMap::new()).await? {
             Exit::Cancelled => Exit::Ok,
             Exit::Ok | Exit::DeploymentFailed => Exit::Refused,
             other => other,

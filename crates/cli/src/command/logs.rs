@@ -1,5 +1,7 @@
 //! `flowcd logs`.
 
+use std::collections::HashMap;
+
 use clap::Args;
 use flowcd_client::Client;
 use flowcd_model::{
@@ -24,7 +26,7 @@ pub(crate) struct LogsArgs {
     /// The task.
     task: TaskId,
 
-    /// Go on until the deployment ends.
+    /// Go on until the deployment ends, or until Ctrl-C.
     #[arg(short = 'f', long = "follow")]
     is_followed: bool,
 
@@ -33,7 +35,7 @@ pub(crate) struct LogsArgs {
     step: Option<StepCount>,
 
     /// Only the last so many lines of each step.
-    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(1..=100_000), conflicts_with = "is_followed")]
+    #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     tail: Option<u64>,
 }
 
@@ -42,29 +44,32 @@ pub(crate) async fn run(
     printer: &Printer,
     args: &LogsArgs,
 ) -> Result<Exit, Failure> {
-    if args.is_followed {
-        let show = args.step.map_or(Show::Log, Show::LogOf);
-        // Reading a log worked, whatever the log tells; `watch` is there for the other question.
-        return Ok(match follow(client, printer, &args.task, show).await? {
-            Exit::DeploymentFailed | Exit::Cancelled => Exit::Ok,
-            other => other,
-        });
+    if args.is_followed && args.tail.is_none() {
+        return go_on(client, printer, args, HashMap::new()).await;
     }
     let query = |step_count| LogQuery {
         tail: args.tail,
         ..LogQuery::new(args.task.clone(), step_count)
     };
-    if let Some(step_count) = args.step {
-        printer.bytes(&client.get_log_bytes(&query(step_count)).await?)?;
+    let mut known = HashMap::new();
+    if let Some(step_count) = args.step
+        && !args.is_followed
+    {
+        let part = client.get_log_bytes(&query(step_count)).await?;
+        printer.bytes(&part.bytes)?;
         return Ok(Exit::Ok);
     }
     let task = client.get_task(&args.task).await?;
     for step in task.steps.iter().flatten() {
-        if matches!(step.status, StepStatus::Pending | StepStatus::Skipped) {
+        let is_wanted = args.step.is_none_or(|wanted| wanted == step.step_count);
+        if !is_wanted || matches!(step.status, StepStatus::Pending | StepStatus::Skipped) {
             continue;
         }
         printer.talk(&format!("{} {}", "\u{25b8}".cyan(), title(step).bold()));
-        print_if_any(client, printer, &query(step.step_count)).await?;
+        known.extend(print_if_any(client, printer, &query(step.step_count)).await?);
+    }
+    if args.is_followed {
+        return go_on(client, printer, args, known).await;
     }
     if task.status.is_final() {
         print_if_any(client, printer, &query(StepCount::Completed)).await?;
@@ -72,11 +77,35 @@ pub(crate) async fn run(
     Ok(Exit::Ok)
 }
 
-/// A step that printed nothing may have no log.
-async fn print_if_any(client: &Client, printer: &Printer, query: &LogQuery) -> Result<(), Failure> {
+/// Follows what comes after what is `known`.
+async fn go_on(
+    client: &Client,
+    printer: &Printer,
+    args: &LogsArgs,
+    known: HashMap<StepCount, u64>,
+) -> Result<Exit, Failure> {
+    let show = args.step.map_or(Show::Log, Show::LogOf);
+    // Reading a log worked, whatever the log tells; `watch` is there for the other question.
+    Ok(
+        match follow(client, printer, &args.task, show, known).await? {
+            Exit::DeploymentFailed | Exit::Cancelled => Exit::Ok,
+            other => other,
+        },
+    )
+}
+
+/// A step that printed nothing may have no log. Says up to where the step's log is known then.
+async fn print_if_any(
+    client: &Client,
+    printer: &Printer,
+    query: &LogQuery,
+) -> Result<Option<(StepCount, u64)>, Failure> {
     match client.get_log_bytes(query).await {
-        Ok(bytes) => printer.bytes(&bytes),
-        Err(error) if error.code() == Some(Code::NotFound) => Ok(()),
+        Ok(part) => {
+            printer.bytes(&part.bytes)?;
+            Ok(Some((query.step_count, part.next)))
+        }
+        Err(error) if error.code() == Some(Code::NotFound) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -1,5 +1,7 @@
 //! `flowcd watch`.
 
+use std::collections::HashMap;
+
 use clap::Args;
 use flowcd_client::Client;
 use flowcd_model::id::TaskId;
@@ -28,5 +30,5 @@ pub(crate) async fn run(
     args: &WatchArgs,
 ) -> Result<Exit, Failure> {
     let show = if args.has_log { Show::Log } else { Show::Steps };
-    follow(client, printer, &args.task, show).await
+    follow(client, printer, &args.task, show, HashMap::new()).await
 }

@@ -231,14 +231,22 @@ async fn tasks_are_streamed_over_pages() -> Outcome {
 async fn a_log_is_read_as_text_and_as_bytes() -> Outcome {
     let stand_in = StandIn::start(|_, request| match request.header("accept") {
         Some("application/json") => data(&json!("a\u{fffd}")),
-        _ => answer(200, "content-type: text/plain; charset=utf-8\r\n", b"a\xff"),
+        _ => answer(
+            200,
+            "content-type: text/plain; charset=utf-8\r\nx-log-from: 7\r\nx-log-next: 9\r\n",
+            b"a\xff",
+        ),
     })
     .await?;
     let client = client(&stand_in)?;
     let mut query = LogQuery::new("task0000".parse()?, StepCount::Number(1));
     query.tail = Some(5);
     assert_eq!(client.get_log(&query).await?, "a\u{fffd}");
-    assert_eq!(&client.get_log_bytes(&query).await?[..], b"a\xff");
+    let part = client.get_log_bytes(&query).await?;
+    assert_eq!(
+        (part.from, part.next, &part.bytes[..]),
+        (7, 9, b"a\xff".as_slice())
+    );
     assert_eq!(
         stand_in.requests()[0].target,
         "/api/flow/task/log?taskId=task0000&stepCount=1&tail=5"

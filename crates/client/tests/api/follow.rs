@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowcd_client::{
     Client, Error, log_bytes,
-    model::{envelope::Code, log::TaskEvent, task::TaskStatus},
+    model::{envelope::Code, log::TaskEvent, step::StepCount, task::TaskStatus},
 };
 use futures_util::StreamExt;
 
@@ -207,5 +207,25 @@ async fn an_event_that_cannot_be_read_is_an_error() -> Outcome {
         ),
         "{last:?}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn output_that_is_known_is_left_out() -> Outcome {
+    let stand_in = StandIn::start(|_, _| {
+        Answer::Silence(event_stream(&[
+            &log("e1", 0, "ab"),
+            &log("e2", 2, "cdef"),
+            END,
+        ]))
+    })
+    .await?;
+    let known = [(StepCount::Number(1), 3)].into();
+    let mut events = client(&stand_in)?.follow_task_after(&"task0000".parse()?, known);
+    let Some(Ok(TaskEvent::Log(log))) = events.next().await else {
+        return Err("a log event".into());
+    };
+    assert_eq!((log.from, log.to, log.text.as_deref()), (3, 6, Some("def")));
+    assert!(matches!(events.next().await, Some(Ok(TaskEvent::End(_)))));
     Ok(())
 }
