@@ -100,10 +100,6 @@ fn password(url: &str) -> Option<&str> {
 }
 
 /// A connection to one of the two databases.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there are a handful of them, each behind a pool or in a thread of its own"
-)]
 pub(crate) enum Conn {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),

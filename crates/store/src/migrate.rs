@@ -21,8 +21,8 @@ const ADVISORY_LOCK: i64 = 0x666c_6f77_6364;
 /// Runs what has not been run, all in one transaction, so that two processes that start at once take turns.
 pub(crate) fn run_pending(conn: &mut Conn) -> Result<()> {
     let migrated = match conn {
-        Conn::Sqlite(conn) => conn.immediate_transaction(|conn| sqlite(conn)),
-        Conn::Postgres(conn) => conn.transaction(|conn| postgres(conn)),
+        Conn::Sqlite(conn) => conn.immediate_transaction(sqlite),
+        Conn::Postgres(conn) => conn.transaction(postgres),
     };
     migrated.map_err(|err| match err {
         Failure::Database(err) => Error::Migration(err.to_string()),

@@ -1,0 +1,134 @@
+use flowcd_model::{id::TaskId, step::StepCount, task::TaskStatus};
+use flowcd_store::{AppDeletion, Error, Lease, LogSize, Segment};
+
+use crate::harness::{TestDb, on_both};
+
+const ONE: StepCount = StepCount::Number(1);
+
+/// Segment `index` of step 1: 100 bytes with ten newlines.
+fn segment(index: u64) -> Segment {
+    Segment {
+        step_count: ONE,
+        first_byte: index * 100,
+        n_bytes: 100,
+        first_line: index * 10,
+        n_lines: 10,
+        object: Some(format!("logs/{index}.zst")),
+        object_offset: 0,
+        object_bytes: 40,
+    }
+}
+
+fn segments(range: std::ops::Range<u64>) -> Vec<Segment> {
+    range.map(segment).collect()
+}
+
+on_both! {
+    async fn a_log_is_read_from_any_byte(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let task = db.task(&app).await;
+        let claimed = db.claim().await;
+        let held = Lease::Held { is_cancel_requested: false };
+        for part in [0..3, 3..4, 4..10] {
+            assert_eq!(db.store.append_segments(&claimed.claim, segments(part)).await.expect("no error"), held);
+        }
+        let completed = Segment { step_count: StepCount::Completed, ..segment(0) };
+        db.store.append_segments(&claimed.claim, vec![completed.clone()]).await.expect("no error");
+
+        let read = async |from, limit| db.store.segments(&task.id, ONE, from, limit).await.expect("segments");
+        assert_eq!(read(0, 100).await, segments(0..10));
+        assert_eq!(read(0, 2).await, segments(0..2));
+        assert_eq!(read(99, 2).await, segments(0..2));
+        assert_eq!(read(100, 2).await, segments(1..3));
+        assert_eq!(read(950, 2).await, segments(9..10));
+        for (from, limit) in [(1000, 5), (u64::MAX, 5), (0, 0), (0, -1)] {
+            assert_eq!(read(from, limit).await, [], "{from} {limit}");
+        }
+        let other = db.store.segments(&task.id, StepCount::Completed, 0, 9).await.expect("segments");
+        assert_eq!(other, [completed]);
+        let size = db.store.log_size(&task.id, ONE).await.expect("no error");
+        assert_eq!(size, Some(LogSize { n_bytes: 1000, n_lines: 100 }));
+        assert_eq!(db.store.log_size(&task.id, StepCount::SET_UP).await.expect("no error"), None);
+        assert_eq!(db.store.task_objects(&task.id).await.expect("no error").len(), 10);
+    }
+
+    async fn a_tail_is_as_short_as_its_lines_allow(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let task = db.task(&app).await;
+        let claimed = db.claim().await;
+        let mut log = segments(0..5);
+        // A long line without a newline at the end.
+        log.push(Segment { n_lines: 0, ..segment(5) });
+        db.store.append_segments(&claimed.claim, log.clone()).await.expect("no error");
+        for (lines, start) in [(0, 5), (1, 4), (10, 4), (11, 3), (50, 0), (51, 0), (u64::MAX, 0)] {
+            let tail = db.store.log_tail(&task.id, ONE, lines).await.expect("a tail");
+            assert_eq!(tail, log[start..], "{lines} lines");
+        }
+        assert_eq!(db.store.log_tail(&TaskId::generate(), ONE, 5).await.expect("a tail"), []);
+    }
+
+    async fn compaction_puts_one_object_in_the_place_of_many(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let task = db.task(&app).await;
+        let claimed = db.claim().await;
+        db.store.append_segments(&claimed.claim, segments(0..1200)).await.expect("no error");
+        let set_up = Segment { step_count: StepCount::SET_UP, ..segment(0) };
+        db.store.append_segments(&claimed.claim, vec![set_up.clone()]).await.expect("no error");
+        let gap = Segment { object: None, object_bytes: 0, ..segment(1) };
+        let compacted = vec![Segment { object: Some("one".to_owned()), ..segment(0) }, gap];
+        db.store.replace_segments(&claimed.claim, ONE, compacted.clone()).await.expect("no error");
+        assert_eq!(db.store.segments(&task.id, ONE, 0, 9).await.expect("segments"), compacted);
+        assert_eq!(db.store.segments(&task.id, StepCount::SET_UP, 0, 9).await.expect("segments"), [set_up]);
+        assert_eq!(db.store.task_objects(&task.id).await.expect("no error"), ["logs/0.zst", "one"]);
+        let other_step = db.store.replace_segments(&claimed.claim, StepCount::SET_UP, segments(0..1)).await;
+        assert!(matches!(other_step, Err(Error::OutOfRange("step_count"))), "{other_step:?}");
+    }
+
+    async fn a_segment_twice_is_there_once_and_a_huge_one_is_refused(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let task = db.task(&app).await;
+        let claimed = db.claim().await;
+        for _ in 0..2 {
+            db.store.append_segments(&claimed.claim, segments(0..2)).await.expect("no error");
+        }
+        assert_eq!(db.store.segments(&task.id, ONE, 0, 9).await.expect("segments"), segments(0..2));
+        let huge = Segment { n_bytes: u64::MAX, ..segment(5) };
+        let refused = db.store.append_segments(&claimed.claim, vec![huge]).await;
+        assert!(matches!(refused, Err(Error::OutOfRange("n_bytes"))), "{refused:?}");
+    }
+
+    async fn a_runner_without_its_lease_writes_no_log(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let task = db.task(&app).await;
+        let claimed = db.claim().await;
+        db.store.append_segments(&claimed.claim, segments(0..2)).await.expect("no error");
+        db.finish(&claimed, TaskStatus::Success).await;
+        assert_eq!(db.store.append_segments(&claimed.claim, segments(2..3)).await.expect("no error"), Lease::Lost);
+        assert_eq!(db.store.replace_segments(&claimed.claim, ONE, vec![]).await.expect("no error"), Lease::Lost);
+        assert_eq!(db.store.segments(&task.id, ONE, 0, 9).await.expect("segments"), segments(0..2));
+    }
+
+    async fn the_index_goes_with_the_task_and_with_the_application(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let n_rows = || db.value("SELECT CAST(COUNT(*) AS TEXT) AS value FROM log_segments");
+        let mut tasks = Vec::new();
+        for _ in 0..2 {
+            tasks.push(db.task(&app).await);
+            let claimed = db.claim().await;
+            db.store.append_segments(&claimed.claim, segments(0..3)).await.expect("no error");
+            db.finish(&claimed, TaskStatus::Success).await;
+        }
+        assert_eq!(n_rows().as_deref(), Some("6"));
+        db.store.remove_task(&user.id, &tasks[0].id).await.expect("no error");
+        assert_eq!(n_rows().as_deref(), Some("3"));
+        let deleted = db.store.delete_application(&user.id, &app.id).await.expect("no error");
+        assert_eq!(deleted, AppDeletion::Deleted { tasks: vec![tasks[1].id.clone()] });
+        assert_eq!(n_rows().as_deref(), Some("0"));
+    }
+}

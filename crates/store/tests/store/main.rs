@@ -1,0 +1,17 @@
+//! The store's tests: one module per noun, and every test on both databases.
+
+mod application;
+mod claim;
+mod concurrency;
+mod corrupt;
+mod harness;
+mod idempotency;
+mod log;
+mod migration;
+mod schema;
+mod seal;
+mod session;
+mod settle;
+mod task;
+mod token;
+mod user;

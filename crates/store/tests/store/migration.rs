@@ -1,0 +1,113 @@
+use diesel::{
+    backend::Backend,
+    migration::{Migration, MigrationSource},
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use flowcd_store::{Error, Keyring, Store};
+
+use crate::harness::{Place, Raw, TestDb, on_both};
+
+const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
+
+/// What is in the database after the migration of this name, so that the next one has rows to keep. A migration
+/// without an entry fails the test.
+const SAMPLES: [(&str, &str); 1] = [(
+    "2026-11-23-000000_foundation",
+    "INSERT INTO users (id, username, password_hash, secret_names, created_time, updated_time)
+        VALUES ('user0000', 'ada', '$argon2id$', '{\"KEY\":\"***\"}', 1, 2);
+    INSERT INTO sessions VALUES ('a', 'user0000', 3, 1);
+    INSERT INTO tokens VALUES ('token000', 'user0000', 'for a test', 'b', -1, NULL, 1, 2);
+    INSERT INTO provider_tokens VALUES ('user0000', 'github', 'https://github.com', NULL, 'c', 1, 2);
+    INSERT INTO applications (id, user_id, provider, provider_repo_id, repo_name, owner, repo_url, description,
+            trigger_spec, latest_task, latest_number, last_number, n_running, created_time, updated_time)
+        VALUES ('app00000', 'user0000', 'github', '1', 'hello', 'octocat', 'https://github.com/octocat/hello', '',
+            '{\"github\":{}}', NULL, 0, 1, 1, 1, 2);
+    INSERT INTO tasks (id, app_id, user_id, number, status, message, commit_id, owner, repo_name, trigger_type,
+            pipeline_file, created_time, updated_time, lease_time, claim_token, instance)
+        VALUES ('task0000', 'app00000', 'user0000', 1, 'running', '', 'abc', 'octocat', 'hello', 'manual',
+            'serverless-pipeline.yaml', 1, 2, 3, 'd', 'one');
+    INSERT INTO log_segments VALUES ('task0000', 1, 0, 10, 0, 1, 'logs/x', 0, 5);
+    INSERT INTO idempotent_responses VALUES ('user0000', 'key', 'create', 'e', 'f', 1);",
+)];
+
+/// Binary columns take text in PostgreSQL; SQLite wants them said.
+fn sample(name: &str, is_sqlite: bool) -> String {
+    let (_, sql) = SAMPLES
+        .iter()
+        .find(|(sample, _)| *sample == name)
+        .unwrap_or_else(|| panic!("migration `{name}` has no sample rows in this test"));
+    let mut sql = (*sql).to_owned();
+    if is_sqlite {
+        for letter in ["a", "b", "c", "e", "f"] {
+            sql = sql.replace(&format!("'{letter}',"), &format!("x'0{letter}',"));
+        }
+    }
+    sql
+}
+
+fn up_and_down<DB: Backend>(
+    conn: &mut (impl MigrationHarness<DB> + diesel::connection::SimpleConnection),
+    source: EmbeddedMigrations,
+    is_sqlite: bool,
+) {
+    let migrations = MigrationSource::<DB>::migrations(&source).expect("migrations");
+    for migration in &migrations {
+        conn.run_migration(migration.as_ref()).expect("it goes up");
+        conn.revert_migration(migration.as_ref())
+            .expect("it goes down again");
+        conn.run_migration(migration.as_ref()).expect("and up");
+        conn.batch_execute(&sample(&migration.name().to_string(), is_sqlite))
+            .expect("rows of its time");
+    }
+    conn.revert_all_migrations(source)
+        .expect("all go down, rows or not");
+    conn.run_pending_migrations(source).expect("and up");
+}
+
+fn check(place: &Place) {
+    match place.raw() {
+        Raw::Sqlite(mut conn) => up_and_down(&mut conn, SQLITE, true),
+        Raw::Postgres(mut conn) => up_and_down(&mut conn, POSTGRES, false),
+    }
+}
+
+#[test]
+fn sqlite_goes_up_and_down_one_by_one_over_rows() {
+    check(&Place::sqlite());
+}
+
+#[test]
+fn postgres_goes_up_and_down_one_by_one_over_rows() {
+    check(&Place::postgres());
+}
+
+#[test]
+fn both_databases_have_the_same_migrations() {
+    fn names<DB: Backend>(source: &EmbeddedMigrations) -> Vec<String> {
+        let migrations = MigrationSource::<DB>::migrations(source).expect("migrations");
+        migrations
+            .iter()
+            .map(|migration| migration.name().to_string())
+            .collect()
+    }
+    let sqlite = names::<diesel::sqlite::Sqlite>(&SQLITE);
+    assert_eq!(sqlite, names::<diesel::pg::Pg>(&POSTGRES));
+    assert_eq!(sqlite.len(), SAMPLES.len());
+}
+
+on_both! {
+    async fn opening_again_keeps_what_is_there(db: &TestDb) {
+        let user = db.user("ada").await;
+        let again = Store::open(&db.place.url, db.keyring.clone()).await.expect("it opens again");
+        assert_eq!(again.user_by_name("ada").await.expect("no error"), Some(user));
+        again.ping().await.expect("it answers");
+    }
+
+    async fn a_database_of_a_newer_release_is_refused(db: &TestDb) {
+        db.execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('29991231000000')");
+        let opened = Store::open(&db.place.url, Keyring::generate()).await;
+        let err = opened.err().expect("it is refused");
+        assert!(matches!(&err, Error::Migration(reason) if reason.contains("newer release")), "{err:?}");
+    }
+}
