@@ -344,6 +344,8 @@ fn canonical(path: &str) -> &str {
 mod tests {
     use std::collections::BTreeSet;
 
+    use utoipa::openapi::RefOr;
+
     use super::{ABOUT_SOMETHING, ABOUT_STATE, Allowed, IDEMPOTENT, SURE, openapi, operations};
 
     #[test]
@@ -363,12 +365,16 @@ mod tests {
                     operation.security.is_some(),
                     "{id} does not say who may call it"
                 );
-                let body = operation.request_body.as_ref();
-                for (media_type, content) in body.into_iter().flat_map(|body| &body.content) {
-                    assert!(
-                        content.example.is_some(),
-                        "{id} has no example of its {media_type}"
-                    );
+                if let Some(RefOr::T(body)) = &operation.request_body {
+                    for (media_type, content) in &body.content {
+                        let RefOr::T(content) = content else {
+                            continue;
+                        };
+                        assert!(
+                            content.example.is_some(),
+                            "{id} has no example of its {media_type}"
+                        );
+                    }
                 }
                 assert!(
                     operation.responses.responses.contains_key("200"),

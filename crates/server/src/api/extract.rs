@@ -11,7 +11,7 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest, Sha256};
 
 use super::form;
@@ -136,6 +136,14 @@ fn parse<T: DeserializeOwned>(kind: Kind, body: &[u8]) -> Result<T> {
     }
     // An empty body is missing fields, rather than bad JSON.
     let text: &[u8] = if text.is_empty() { b"{}" } else { text };
+    // serde would take the fields from an array, too, one after the other.
+    if !text.starts_with(b"{") {
+        let what = match serde_json::from_slice::<IgnoredAny>(text) {
+            Ok(_) => "the body is JSON, but no object".to_owned(),
+            Err(err) => format!("the body is not JSON: {err}"),
+        };
+        return Err(Error::malformed(what));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|err| {
         if err.inner().is_data() {
@@ -256,17 +264,22 @@ mod tests {
                 "{".to_owned(),
                 "the body is not JSON: EOF while parsing an object at line 1 column 1",
             ),
+            ("[1]".to_owned(), "the body is JSON, but no object"),
             (
-                "[1]".to_owned(),
-                "`repo`: invalid type: integer `1`, expected a string",
+                "hello".to_owned(),
+                "the body is not JSON: expected value at line 1 column 1",
             ),
             (
-                "3".to_owned(),
-                "invalid type: integer `3`, expected an object",
+                application("7"),
+                "`trigger_spec`: invalid type: integer `7`, expected a map",
+            ),
+            (
+                application(r#"{"github":7}"#),
+                "`trigger_spec.github`: invalid type: integer `7`, expected an object",
             ),
             (
                 application("{}") + "x",
-                "the body is not JSON: trailing characters at line 1 column 81",
+                "the body is not JSON: trailing characters at line 1 column 78",
             ),
             (
                 application(r#"{"github":{"events":[{"eventName":7}]}}"#),
