@@ -21,7 +21,7 @@ steps:
     run: |
       echo "$GREETING from commit $(git rev-parse --short HEAD) on ${{ git.branch }}"
       for part in compile link pack; do echo "  $part"; sleep 0.3; done
-  - name: Ship to ${{ inputs.target }}
+  - name: Ship
     id: ship
     if: ${{ success() && inputs.target == "staging" }}
     run: |

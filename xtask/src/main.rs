@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to whoever started it")]
 #![expect(clippy::disallowed_methods, reason = "a chore starts processes and reads the environment")]
 
+mod bench;
 mod ci;
 mod demo;
 mod openapi;
@@ -31,6 +32,8 @@ enum Chore {
     Demo(demo::Args),
     /// Set up what the tests need (PostgreSQL), then run every test.
     Test(test::Args),
+    /// Measure the speed, each figure beside its floor in the same run.
+    Bench(bench::Args),
     /// Check what a test cannot: formatting, lints, docs, the API document, dependencies, migrations, licences.
     Ci,
 }
@@ -40,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Openapi { check } => openapi::run(check),
         Chore::Demo(args) => demo::run(&args),
         Chore::Test(args) => test::run(&args),
+        Chore::Bench(args) => bench::run(&args),
         Chore::Ci => ci::run(),
     }
 }

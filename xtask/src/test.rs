@@ -12,12 +12,11 @@ pub(crate) struct Args {
     cargo_test: Vec<String>,
 }
 
-/// Starts PostgreSQL, builds the binaries that tests start, and runs the tests.
+/// Starts PostgreSQL and runs the tests.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let postgres = Postgres::start()?;
-    let binaries = process::build_binaries("dev")?;
     let mut command = process::cargo();
-    command.arg("test").env("FLOWCD_TEST_POSTGRES_URL", &postgres.url).env("FLOWCD_TEST_BIN", &binaries.cli);
+    command.arg("test").env("FLOWCD_TEST_POSTGRES_URL", &postgres.url);
     if !args.cargo_test.iter().any(|arg| arg == "-p" || arg.starts_with("--package") || arg.starts_with("-p")) {
         command.arg("--workspace");
     }

@@ -28,7 +28,8 @@ use crate::{
     Serialize,
     ToSchema,
 )]
-#[serde(rename_all = "lowercase")]
+// Read by way of text: so the path of an error inside a map by provider names the provider.
+#[serde(rename_all = "lowercase", try_from = "String")]
 pub enum Provider {
     /// github.com or GitHub Enterprise.
     #[default]
@@ -97,6 +98,14 @@ impl fmt::Display for UnknownProvider {
 }
 
 impl std::error::Error for UnknownProvider {}
+
+impl TryFrom<String> for Provider {
+    type Error = UnknownProvider;
+
+    fn try_from(text: String) -> Result<Self, UnknownProvider> {
+        text.parse()
+    }
+}
 
 impl FromStr for Provider {
     type Err = UnknownProvider;

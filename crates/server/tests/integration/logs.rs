@@ -1,0 +1,159 @@
+//! Logs of steps that print much, oddly, or not at all.
+
+use flowcd_model::{
+    log::LogQuery,
+    step::{StepCount, StepStatus},
+    task::TaskStatus,
+};
+
+use crate::support::*;
+
+on_both! {
+    async fn a_hundred_megabytes_in_short_lines_keep_their_head_and_tail_and_name_the_gap(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        // A million lines of 100 bytes, numbered.
+        let (task, _) = deploy_pipeline(&client, "steps:\n  - run: seq 1000000 | awk '{ printf \"%099d\\n\", $1 }'\n").await;
+        assert_eq!(task.status, TaskStatus::Success, "{task:?}");
+        let log = log_of(&client, &task.id, 1).await;
+        let text = String::from_utf8(log).expect("text");
+        let (head, rest) = text.split_once("\n[flowcd: ").expect("the gap is named");
+        let (n_omitted, tail) = rest.split_once(" bytes left out here by the log's size limit]\n").expect("the gap is named");
+        assert!(head.starts_with(&format!("{:099}\n{:099}\n", 1, 2)));
+        assert!(tail.ends_with(&format!("{:099}\n", 1_000_000)));
+        let n_omitted: usize = n_omitted.parse().expect("a number");
+        assert_eq!(head.len() + n_omitted + tail.len(), 100_000_000);
+        assert!(head.len() + tail.len() <= 64 << 20);
+        assert!(head.len() + tail.len() > 60 << 20, "{}", head.len() + tail.len());
+        // Offsets stay those of what was printed.
+        let mut query = LogQuery::new(task.id.clone(), StepCount::Number(1));
+        (query.from, query.limit) = (Some(99_999_900), Some(100));
+        assert_eq!(client.get_log_bytes(&query).await.expect("a part").bytes, format!("{:099}\n", 1_000_000));
+        (query.from, query.limit, query.tail) = (None, None, Some(2));
+        assert_eq!(client.get_log_bytes(&query).await.expect("the tail").bytes, format!("{:099}\n{:099}\n", 999_999, 1_000_000));
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn a_gigabyte_without_a_newline_is_bounded(database) {
+        let server = Server::start_with(database, |config| config.max_log_bytes = 8 << 20).await;
+        let client = server.admin().await;
+        let before = resident_bytes();
+        let (task, _) = deploy_pipeline(&client, "steps:\n  - run: head -c 1000000000 /dev/zero | tr '\\0' x\n").await;
+        assert_eq!(task.status, TaskStatus::Success, "{task:?}");
+        let after = peak_resident_bytes();
+        assert!(after < before + (400 << 20), "grew from {before} to {after}");
+        let mut query = LogQuery::new(task.id.clone(), StepCount::Number(1));
+        (query.from, query.limit) = (Some(999_999_990), Some(100));
+        assert_eq!(client.get_log_bytes(&query).await.expect("the end").bytes, "xxxxxxxxxx");
+        (query.from, query.limit) = (Some(0), Some(10));
+        assert_eq!(client.get_log_bytes(&query).await.expect("the start").bytes, "xxxxxxxxxx");
+        server.stop().await;
+    }
+}
+
+/// This process's memory, which the server under test is a part of.
+fn status_bytes(key: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
+    let line = status.lines().find(|line| line.starts_with(key)).expect("the line");
+    let kib: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
+    kib * 1024
+}
+
+fn resident_bytes() -> u64 {
+    status_bytes("VmRSS:")
+}
+
+fn peak_resident_bytes() -> u64 {
+    status_bytes("VmRSS:")
+}
+
+on_both! {
+    async fn bytes_that_are_no_text_come_back_as_they_were(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let (task, followed) = deploy_pipeline(&client, "steps:\n  - run: printf 'a\\377\\376b\\303'; printf '\\251\\n'\n").await;
+        assert_success(&task, &followed);
+        assert_eq!(log_of(&client, &task.id, 1).await, b"a\xff\xfeb\xc3\xa9\n");
+        assert_eq!(followed.logs[&StepCount::Number(1)], b"a\xff\xfeb\xc3\xa9\n");
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn a_background_child_that_holds_the_pipe_hangs_nothing(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let (task, followed) = deploy_pipeline(&client, "steps:\n  - run: sleep 1000 & echo first\n  - run: echo second\n").await;
+        assert_success(&task, &followed);
+        assert_eq!((followed.log(1), followed.log(2)), ("first\n".to_owned(), "second\n".to_owned()));
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn a_log_is_followed_while_it_grows_and_read_by_byte_and_line(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let gate = tempfile::tempdir().expect("a folder");
+        let go = gate.path().join("go");
+        let pipeline = format!("steps:\n  - run: |\n      echo one; echo two\n      while ! test -e {}; do sleep 0.01; done\n      printf 'three\\nfour'\n", go.display());
+        let repo = Repo::with_pipeline(&pipeline);
+        let app = create_app(&client, &repo).await;
+        let task = dispatch(&client, &app).await;
+        // The first lines arrive while the step still runs.
+        let early = follow_until(&client, &task, |followed| followed.log(1) == "one\ntwo\n").await;
+        assert_eq!(early.log(1), "one\ntwo\n");
+        std::fs::write(&go, "").expect("a file");
+        let followed = follow(&client, &task).await;
+        assert_eq!(followed.log(1), "one\ntwo\nthree\nfour");
+
+        let part = async |from, limit, tail| {
+            let mut query = LogQuery::new(task.clone(), StepCount::Number(1));
+            (query.from, query.limit, query.tail) = (from, limit, tail);
+            client.get_log(&query).await.expect("a part of the log")
+        };
+        assert_eq!(part(Some(4), None, None).await, "two\nthree\nfour");
+        assert_eq!(part(Some(4), Some(5), None).await, "two\nt");
+        assert_eq!(part(Some(1000), None, None).await, "");
+        assert_eq!(part(None, None, Some(1)).await, "four");
+        assert_eq!(part(None, None, Some(2)).await, "three\nfour");
+        assert_eq!(part(None, None, Some(100)).await, "one\ntwo\nthree\nfour");
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn the_stored_log_of_a_step_is_one_file_that_zstdcat_reads(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let (task, followed) = deploy_pipeline(&client, "steps:\n  - run: for i in 1 2 3; do echo line $i; sleep 0.15; done\n").await;
+        assert_success(&task, &followed);
+        let folder = server.data.path().join("data/logs").join(task.id.as_str());
+        let mut names: Vec<_> = std::fs::read_dir(&folder).expect("the folder").flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        assert_eq!(names, ["step_0.log.zst", "step_1.log.zst", "step_completed.log.zst"]);
+        let stored = std::fs::read(folder.join("step_1.log.zst")).expect("the file");
+        assert_eq!(zstd::decode_all(stored.as_slice()).expect("zstd"), b"line 1\nline 2\nline 3\n");
+        client.remove_task(&task.id).await.expect("removed");
+        assert!(!folder.exists() || std::fs::read_dir(&folder).expect("the folder").next().is_none());
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn a_step_that_ignores_sigterm_is_killed_after_the_grace_period(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let repo = Repo::with_pipeline("steps:\n  - run: trap '' TERM; echo up; while true; do sleep 1; done\n");
+        let app = create_app(&client, &repo).await;
+        let task = dispatch(&client, &app).await;
+        follow_until(&client, &task, |followed| followed.log(1).contains("up")).await;
+        client.cancel_task(&task).await.expect("accepted");
+        let task = finished(&client, &task).await;
+        assert_eq!(task.status, TaskStatus::Cancelled);
+        assert_eq!(task.steps.expect("steps")[1].status, StepStatus::Cancelled);
+        server.stop().await;
+    }
+}

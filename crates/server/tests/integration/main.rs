@@ -1,0 +1,17 @@
+//! The server through its front door: the real client, real repositories, real processes, both databases.
+
+#[path = "../../../engine/tests/support/git_http.rs"]
+mod git_http;
+mod support;
+
+mod access;
+mod cancel;
+mod crash;
+mod deploy;
+mod dispatch;
+mod logs;
+mod open_api;
+mod remote_git;
+mod system;
+mod tokens;
+mod users;
