@@ -251,7 +251,7 @@ impl Reader<'_> {
                 }
                 Kind::Text(text) => {
                     self.check_template(place, &label, expr::check(&text));
-                    Value::String(self.without_nul(place, &label, text)?)
+                    Value::String(text)
                 }
                 kind @ (Kind::List(_) | Kind::Map(_)) => {
                     let message = format!(
@@ -304,7 +304,7 @@ impl Reader<'_> {
         Ok(Some(text).filter(|text| !text.trim().is_empty()))
     }
 
-    /// No process can be given a NUL.
+    /// No process can be given a NUL. One in a variable fails the step as one from a template does, and not the file.
     fn without_nul(&self, place: Place, key: &str, text: String) -> Result<String, PipelineError> {
         match text.contains('\0') {
             true => Err(self.error(place, format!("`{key}` has a NUL"))),

@@ -74,15 +74,15 @@ impl Kind {
 
 /// Reads a document. What is wrong with it comes back with its place.
 ///
-/// A pipeline has a few hundred nodes. The limits leave room for a hundred times that, and stop aliases from being
+/// A long pipeline has a thousand nodes. The limits leave room for many times that, and stop aliases from being
 /// multiplied into more.
 pub(super) fn read(source: &str) -> Result<Node, (Place, String)> {
     let options: Options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
             flow_nesting_limit: MAX_DEPTH,
-            max_events: 400_000,
-            max_nodes: 100_000,
+            max_events: 60_000,
+            max_nodes: 20_000,
             max_anchors: 1_000,
             max_aliases: 10_000,
             // A step that everybody shares is no bomb.
@@ -91,7 +91,7 @@ pub(super) fn read(source: &str) -> Result<Node, (Place, String)> {
             max_documents: 1,
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 50_000,
+            max_total_replayed_events: 20_000,
             max_replay_stack_depth: 16,
         },
         duplicate_keys: DuplicateKeyPolicy::Error,
