@@ -48,10 +48,10 @@ fn sample(name: &str, is_sqlite: bool) -> String {
 
 fn up_and_down<DB: Backend>(
     conn: &mut (impl MigrationHarness<DB> + diesel::connection::SimpleConnection),
-    source: EmbeddedMigrations,
+    source: fn() -> EmbeddedMigrations,
     is_sqlite: bool,
 ) {
-    let migrations = MigrationSource::<DB>::migrations(&source).expect("migrations");
+    let migrations = MigrationSource::<DB>::migrations(&source()).expect("migrations");
     for migration in &migrations {
         conn.run_migration(migration.as_ref()).expect("it goes up");
         conn.revert_migration(migration.as_ref())
@@ -60,15 +60,15 @@ fn up_and_down<DB: Backend>(
         conn.batch_execute(&sample(&migration.name().to_string(), is_sqlite))
             .expect("rows of its time");
     }
-    conn.revert_all_migrations(source)
+    conn.revert_all_migrations(source())
         .expect("all go down, rows or not");
-    conn.run_pending_migrations(source).expect("and up");
+    conn.run_pending_migrations(source()).expect("and up");
 }
 
 fn check(place: &Place) {
     match place.raw() {
-        Raw::Sqlite(mut conn) => up_and_down(&mut conn, SQLITE, true),
-        Raw::Postgres(mut conn) => up_and_down(&mut conn, POSTGRES, false),
+        Raw::Sqlite(mut conn) => up_and_down(&mut conn, || SQLITE, true),
+        Raw::Postgres(mut conn) => up_and_down(&mut conn, || POSTGRES, false),
     }
 }
 
