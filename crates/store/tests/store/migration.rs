@@ -52,6 +52,8 @@ fn up_and_down<DB: Backend>(
     is_sqlite: bool,
 ) {
     let migrations = MigrationSource::<DB>::migrations(&source()).expect("migrations");
+    // Makes the table that says which ones were run.
+    assert_eq!(conn.applied_migrations().expect("an answer").len(), 0);
     for migration in &migrations {
         conn.run_migration(migration.as_ref()).expect("it goes up");
         conn.revert_migration(migration.as_ref())
