@@ -55,11 +55,6 @@ impl StepLog {
         }
     }
 
-    /// The step.
-    pub(crate) fn step(&self) -> StepCount {
-        self.step
-    }
-
     /// Stores `chunks` as a segment each, while the step runs.
     pub(crate) async fn append(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Result<Rows, LogError> {
         let n_before = self.segments.len();

@@ -37,7 +37,7 @@ pub(crate) async fn follow(
 ) -> Result<impl Stream<Item = Result<(String, TaskEvent), Error>>, Error> {
     let position = match last_event_id.as_deref() {
         Some(text) => text.parse().map_err(|InvalidPosition| {
-            Error::params("`Last-Event-ID` is not an id that this stream sent; leave it out to start over")
+            Error::malformed("`Last-Event-ID` is not an id that this stream sent; leave it out to start over")
         })?,
         None => Position::default(),
     };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use flowcd_engine::{Checkout, Contexts, Credential, Event, Job, Outcome, Source, git};
+use flowcd_engine::{Checkout, Contexts, Event, Job, Outcome, Source, git};
 use flowcd_model::{
     application::Application,
     step::{Step, StepCount},
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{HEARTBEAT, LEASE, Work, record};
+use crate::service::credential;
 
 /// A segment is cut when it holds this much ..
 const SEGMENT_BYTES: usize = 256 * 1024;
@@ -262,12 +263,9 @@ fn job(work: &Work, claimed: ClaimedTask) -> Result<Job, String> {
     let config = &work.inner.config;
     let ClaimedTask { task, application, pipeline_file, secrets, credentials, .. } = claimed;
     let url = git::RepoUrl::parse(&application.repo_url, &config.policy).map_err(|error| error.to_string())?;
-    let commit = task.commit.parse().map_err(|error: git::InvalidCommit| error.to_string())?;
-    let git_ref = task.git_ref.as_deref().map(str::parse).transpose().map_err(|error: git::InvalidRef| error.to_string())?;
-    let credential = url.origin().and_then(|origin| {
-        let (account, token) = credentials.into_iter().find(|(account, _)| account.origin == origin)?;
-        Some(Credential::for_provider(application.provider, account.username.as_deref(), &application.owner, token))
-    });
+    let commit = task.commit.parse().map_err(|error: git::InvalidCommitId| error.to_string())?;
+    let git_ref = task.git_ref.as_deref().map(str::parse).transpose().map_err(|error: git::InvalidGitRef| error.to_string())?;
+    let credential = credential::for_repo(&url, application.provider, &application.owner, credentials);
     let contexts = contexts(config, &task, &application);
     Ok(Job {
         dir: config.work_dir.join(task.id.as_str()),
