@@ -1,6 +1,7 @@
 //! The command line as data: what every command has in common, and the list of commands.
 
 use clap::{Parser, Subcommand};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::{
     command::{
@@ -58,7 +59,7 @@ pub(crate) struct Global {
         env = "FLOWCD_PROFILE",
         hide_env_values = true
     )]
-    pub(crate) profile: Option<String>,
+    profile: Option<String>,
 
     /// The server's address, instead of the profile's.
     ///
@@ -70,7 +71,7 @@ pub(crate) struct Global {
         env = "FLOWCD_URL",
         hide_env_values = true
     )]
-    pub(crate) url: Option<String>,
+    url: Option<String>,
 
     /// The token, instead of the profile's. Prefer FLOWCD_TOKEN: other users of this machine can see the arguments.
     #[arg(
@@ -80,11 +81,30 @@ pub(crate) struct Global {
         env = "FLOWCD_TOKEN",
         hide_env_values = true
     )]
-    pub(crate) token: Option<secrecy::SecretString>,
+    token: Option<SecretString>,
 
     /// Say nothing on stderr but errors and warnings.
     #[arg(short = 'q', long = "quiet", global = true)]
     pub(crate) is_quiet: bool,
+}
+
+impl Global {
+    /// The address that was given. An empty variable is one that is not set.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.url.as_deref().filter(|url| !url.is_empty())
+    }
+
+    /// The token that was given, likewise.
+    pub(crate) fn token(&self) -> Option<&SecretString> {
+        self.token
+            .as_ref()
+            .filter(|token| !token.expose_secret().is_empty())
+    }
+
+    /// The profile that was named, likewise.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        self.profile.as_deref().filter(|name| !name.is_empty())
+    }
 }
 
 /// The commands.

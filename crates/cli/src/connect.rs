@@ -11,7 +11,7 @@ use crate::{
     args::Global,
     failure::Failure,
     output::{Printer, clean},
-    profile::Profiles,
+    profile::{Profile, Profiles},
 };
 
 const USER_AGENT: &str = concat!("flowcd/", env!("CARGO_PKG_VERSION"));
@@ -53,22 +53,22 @@ pub(crate) fn builder(url: &str) -> Result<ClientBuilder, Failure> {
 
 /// The address and, where there is one for it, the token. What the command line and the environment say comes first.
 fn endpoint(global: &Global, printer: &Printer) -> Result<(String, Option<SecretString>), Failure> {
-    if let (Some(url), Some(token)) = (&global.url, &global.token) {
-        return Ok((url.clone(), Some(token.clone())));
+    if let (Some(url), Some(token)) = (global.url(), global.token()) {
+        return Ok((url.to_owned(), Some(token.clone())));
     }
     let profiles = Profiles::load(printer)?;
-    let name = profiles.name(global.profile.as_deref());
+    let name = profiles.name(global.profile());
     let profile = profiles.profiles.get(name);
-    if profile.is_none() && global.profile.is_some() {
+    if profile.is_none() && global.profile().is_some() {
         return Err(Failure::NotAuthenticated {
             message: format!("there is no profile `{}`", clean(name)),
             hint: "`flowcd login --profile NAME` makes one",
         });
     }
-    let url = global
-        .url
-        .clone()
-        .or_else(|| profile.map(|profile| profile.url.clone()));
+    let url = match global.url() {
+        Some(url) => Some(url.to_owned()),
+        None => profile.map(|profile| profile.url.clone()),
+    };
     let Some(url) = url else {
         return Err(Failure::NotAuthenticated {
             message: "no server is known".to_owned(),
@@ -77,10 +77,10 @@ fn endpoint(global: &Global, printer: &Printer) -> Result<(String, Option<Secret
     };
     // A profile's token goes to the profile's server alone, whatever else is asked for.
     let profile = profile.filter(|profile| is_same_server(&profile.url, &url));
-    let token = global
-        .token
-        .clone()
-        .or_else(|| profile.map(|profile| profile.token()));
+    let token = match global.token() {
+        Some(token) => Some(token.clone()),
+        None => profile.map(Profile::token),
+    };
     Ok((url, token))
 }
 

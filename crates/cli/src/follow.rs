@@ -51,12 +51,16 @@ pub(crate) async fn follow(
     tokio::pin!(interrupt);
     loop {
         let event = tokio::select! {
-            event = events.next() => event,
+            // In this order, so that the first look already catches the signal, whatever the server sends.
+            biased;
             _ = &mut interrupt => {
                 view.clear();
-                printer.talk(&format!("stopped watching; the deployment goes on: `flowcd watch {task_id}`, `flowcd cancel {task_id}`"));
+                printer.talk(&format!(
+                    "stopped watching; the deployment goes on: `flowcd watch {task_id}`, `flowcd cancel {task_id}`"
+                ));
                 return Ok(Exit::Interrupted);
             }
+            event = events.next() => event,
         };
         let Some(event) = event.transpose()? else {
             // The stream's last item is the end or an error, so this is not reached; but nothing panics for it.

@@ -84,6 +84,15 @@ pub(crate) fn parse_secret(text: &str) -> Result<SecretSource, String> {
 
 /// Fetches the values: from files, the environment, or the user.
 pub(crate) fn read_secrets(sources: &[SecretSource]) -> Result<Secrets, Failure> {
+    let is_stdin = |source: &&SecretSource| {
+        source
+            .file
+            .as_ref()
+            .is_some_and(|path| path.as_os_str() == "-")
+    };
+    if sources.iter().filter(is_stdin).count() > 1 {
+        return Err(Failure::usage("stdin can be the value of one secret only"));
+    }
     let mut secrets = Secrets::default();
     for source in sources {
         let value = match &source.file {

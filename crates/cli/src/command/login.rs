@@ -54,7 +54,7 @@ pub(crate) async fn login(
     args: LoginArgs,
 ) -> Result<Exit, Failure> {
     let mut profiles = Profiles::load(printer)?;
-    let name = global.profile.clone().unwrap_or_else(|| DEFAULT.to_owned());
+    let name = global.profile().unwrap_or(DEFAULT).to_owned();
     let known = profiles
         .profiles
         .get(&name)
@@ -62,7 +62,7 @@ pub(crate) async fn login(
     let Some(url) = args
         .address
         .clone()
-        .or_else(|| global.url.clone())
+        .or_else(|| global.url().map(str::to_owned))
         .or(known)
     else {
         return Err(Failure::usage_with_hint(
@@ -101,7 +101,7 @@ fn take_token(global: &Global, args: &LoginArgs) -> Result<SecretString, Failure
     if args.token_stdin {
         return Ok(value::read_stdin()?.trim().into());
     }
-    if let Some(token) = &global.token {
+    if let Some(token) = global.token() {
         return Ok(token.clone());
     }
     let token = value::ask_hidden(
@@ -160,7 +160,7 @@ pub(crate) async fn logout(
     _args: &LogoutArgs,
 ) -> Result<Exit, Failure> {
     let mut profiles = Profiles::load(printer)?;
-    let name = profiles.name(global.profile.as_deref()).to_owned();
+    let name = profiles.name(global.profile()).to_owned();
     let Some(profile) = profiles.profiles.remove(&name) else {
         printer.talk(&format!(
             "there is no profile `{}`; nothing to forget",

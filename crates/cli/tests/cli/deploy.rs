@@ -1,5 +1,14 @@
 //! Deploying and following.
 
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -173,6 +182,38 @@ async fn following_goes_on_behind_the_tail() -> Outcome {
     );
     let n_starts = ended.stderr.matches("\u{25b8} 1 Run make").count();
     assert_eq!(n_starts, 1, "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_interrupt_ends_the_watching_and_says_that_the_deployment_goes_on() -> Outcome {
+    let running = "id: 1\nevent: step\ndata: {\"run\":\"Run make\",\"stepCount\":\"1\",\"status\":\"running\"}\n\n";
+    let stand_in = StandIn::start(move |_, _| Answer::Silence(event_stream(&[running]))).await?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the process is signalled while it runs"
+    )]
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin!("flowcd"))
+        .args(["watch", "task0000"])
+        .env("FLOWCD_URL", &stand_in.url)
+        .env("FLOWCD_TOKEN", "t")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    // The first line says that it watches.
+    let stdout = child.stdout.take().ok_or("a pipe")?;
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line)?;
+    assert!(line.contains("1 Run make"), "{line}");
+    kill(Pid::from_raw(i32::try_from(child.id())?), Signal::SIGINT)?;
+    let output = child.wait_with_output()?;
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("the deployment goes on") && stderr.contains("flowcd cancel task0000"),
+        "{stderr}"
+    );
+    assert_eq!(stand_in.requests().len(), 1, "nothing was cancelled");
     Ok(())
 }
 

@@ -98,7 +98,10 @@ fn without_a_token_it_is_3() -> Outcome {
     let ended = run(flowcd(home.path()).args(["app", "list"]))?;
     assert_eq!(ended.code, Some(3), "{ended:?}");
     assert!(ended.stderr.contains("flowcd login"), "{ended:?}");
-    let ended = run(flowcd(home.path()).args(["--url", "http://127.0.0.1:1", "app", "list"]))?;
+    let mut command = flowcd(home.path());
+    let ended = run(command
+        .args(["--url", "http://127.0.0.1:1", "app", "list"])
+        .env("FLOWCD_TOKEN", ""))?;
     assert_eq!(ended.code, Some(3), "{ended:?}");
     Ok(())
 }
