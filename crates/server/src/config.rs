@@ -78,7 +78,7 @@ impl Config {
             base_url: None,
             runners: std::thread::available_parallelism().map_or(1, usize::from),
             log_format: LogFormat::Text,
-            log_filter: "info".to_owned(),
+            log_filter: "info,actix_server=warn".to_owned(),
             allow_local_repos: false,
             allow_http_repos: false,
             drain_timeout: Duration::from_secs(30),

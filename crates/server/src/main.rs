@@ -112,7 +112,11 @@ fn start_logging(config: &Config) -> anyhow::Result<()> {
         .with_ansi(io::stderr().is_terminal());
     let started = match config.log_format {
         LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Json => lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .try_init(),
     };
     started.map_err(|err| anyhow::anyhow!("cannot start the log: {err}"))
 }

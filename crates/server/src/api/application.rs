@@ -11,7 +11,7 @@ use flowcd_model::{
 
 use super::{
     answer::{done, once, reply, reply_once, reply_part, reply_tagged},
-    extract::{Body, IdempotencyKey, Params},
+    extract::{Body, IdempotencyKey, IgnoredBody, Params},
 };
 use crate::{auth::Caller, error::Result, service, state::AppState};
 
@@ -73,6 +73,7 @@ pub(crate) async fn list_applications_by_post(
     caller: Caller,
     request: HttpRequest,
     query: Params<ApplicationListQuery>,
+    _: IgnoredBody,
 ) -> Result<HttpResponse> {
     let (applications, next) =
         service::application::list_applications(&state, &caller, query.0).await?;

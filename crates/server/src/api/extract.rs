@@ -55,22 +55,28 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let kind = Kind::of(request);
-        let is_too_long = content_length(request).is_some_and(|length| length > MAX_BODY_BYTES);
-        let payload = payload.take();
+        let body = read_in_time(request, payload);
         Box::pin(async move {
             let kind = kind?;
-            if is_too_long {
-                return Err(Error::too_large(MAX_BODY_BYTES));
-            }
-            let bytes = match tokio::time::timeout(BODY_TIMEOUT, read(payload)).await {
-                Ok(bytes) => bytes?,
-                Err(_) => return Err(Error::malformed("the body did not arrive in time")),
-            };
+            let bytes = body.await?;
             Ok(Self {
                 value: parse(kind, &bytes)?,
                 sha256: Sha256::digest(&bytes).into(),
             })
         })
+    }
+}
+
+/// A body that is not looked at, but read: one that is left in the connection would end it.
+pub(crate) struct IgnoredBody;
+
+impl FromRequest for IgnoredBody {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let body = read_in_time(request, payload);
+        Box::pin(async move { body.await.map(|_| Self) })
     }
 }
 
@@ -111,6 +117,23 @@ impl Kind {
 fn content_length(request: &HttpRequest) -> Option<usize> {
     let value = request.headers().get(header::CONTENT_LENGTH)?;
     value.to_str().ok()?.parse().ok()
+}
+
+fn read_in_time(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Bytes>> + use<> {
+    let is_too_long = content_length(request).is_some_and(|length| length > MAX_BODY_BYTES);
+    let payload = payload.take();
+    async move {
+        if is_too_long {
+            return Err(Error::too_large(MAX_BODY_BYTES));
+        }
+        match tokio::time::timeout(BODY_TIMEOUT, read(payload)).await {
+            Ok(body) => body,
+            Err(_) => Err(Error::malformed("the body did not arrive in time")),
+        }
+    }
 }
 
 async fn read(mut payload: Payload) -> Result<Bytes> {

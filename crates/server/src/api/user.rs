@@ -8,11 +8,11 @@ use flowcd_model::{
 
 use super::{
     answer::{done, reply},
-    extract::Body,
+    extract::{Body, IgnoredBody},
 };
 use crate::{
     auth::{Caller, client_address, csrf_token, removal_cookie, session_cookie},
-    error::Result,
+    error::{Error, Result},
     service,
     state::AppState,
 };
@@ -47,7 +47,7 @@ pub(crate) async fn login(
     });
     response
         .add_cookie(&session_cookie(&cookie, &state.config))
-        .map_err(|err| crate::error::Error::internal(err.to_string()))?;
+        .map_err(|err| Error::internal(err.to_string()))?;
     Ok(response)
 }
 
@@ -64,12 +64,16 @@ pub(crate) async fn login(
     ))
 )]
 #[post("/user/loginout")]
-pub(crate) async fn logout(state: Data<AppState>, caller: Caller) -> Result<HttpResponse> {
+pub(crate) async fn logout(
+    state: Data<AppState>,
+    caller: Caller,
+    _: IgnoredBody,
+) -> Result<HttpResponse> {
     service::user::logout(&state, &caller).await?;
     let mut response = done();
     response
         .add_cookie(&removal_cookie(&state.config))
-        .map_err(|err| crate::error::Error::internal(err.to_string()))?;
+        .map_err(|err| Error::internal(err.to_string()))?;
     Ok(response)
 }
 
@@ -90,7 +94,11 @@ pub(crate) async fn logout(state: Data<AppState>, caller: Caller) -> Result<Http
     ))
 )]
 #[post("/user/userInfo")]
-pub(crate) async fn get_user_info(state: Data<AppState>, caller: Caller) -> Result<HttpResponse> {
+pub(crate) async fn get_user_info(
+    state: Data<AppState>,
+    caller: Caller,
+    _: IgnoredBody,
+) -> Result<HttpResponse> {
     let info = service::user::get_user_info(&state, &caller).await?;
     Ok(reply(info))
 }

@@ -178,7 +178,8 @@ pub struct Settings {
     /// `text` or `json` [default: text].
     #[arg(long, env = "FLOWCD_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<String>,
-    /// Which log lines to write, `flowcd_server=debug,info` for instance [default: info].
+    /// Which log lines to write, `flowcd_server=debug,info` for instance
+    /// [default: info,actix_server=warn].
     #[arg(long, env = "FLOWCD_LOG_FILTER", value_name = "FILTER")]
     pub log_filter: Option<String>,
     /// Let repositories be local folders. Whoever may make applications can then read every repository that the
