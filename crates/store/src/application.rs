@@ -1,34 +1,32 @@
 //! Applications.
 
+mod list;
+mod webhook;
+
 use std::collections::BTreeMap;
 
 use diesel::{
-    BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
-    RunQueryDsl, Selectable, SelectableHelper,
+    ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable, RunQueryDsl, Selectable,
+    SelectableHelper,
 };
 use flowcd_model::{
-    application::{Application, ApplicationPatch, NewApplication, Provider},
+    application::{Application, ApplicationPatch, NewApplication},
     id::{AppId, TaskId, UserId},
     secret::{SecretNames, Secrets},
     time::Millis,
-    trigger::TriggerSpec,
 };
-use secrecy::{ExposeSecret, SecretString};
+
+pub use webhook::{WebhookSecret, WebhookSecrets};
+use webhook::{adopt_secrets, hide_secrets, webhook_aad};
 
 use crate::{
     Error, IdempotencyRecord, Keyring, Result, Store,
     conn::{Conn, on_backend},
     idempotency,
-    row::{RowId, clean, readable, to_json},
+    row::{RowId, clean, to_json},
     schema::{applications, tasks},
     seal::Aad,
 };
-
-/// The published list has no end, but ours must: this is far above what anybody has.
-const MAX_LISTED: i64 = 10_000;
-
-/// What stands in the place of a secret.
-const HIDDEN: &str = "***";
 
 /// An application to make.
 #[derive(Clone, Debug)]
@@ -41,19 +39,6 @@ pub struct ApplicationInsert {
     pub new: NewApplication,
     /// What its webhooks are signed with.
     pub webhook_secrets: WebhookSecrets,
-}
-
-/// What the webhooks of an application are signed with, by provider.
-#[derive(Clone, Debug, Default)]
-pub struct WebhookSecrets(pub BTreeMap<Provider, WebhookSecret>);
-
-/// What a provider signs webhooks with.
-#[derive(Clone, Debug, Default)]
-pub struct WebhookSecret {
-    /// The key of a signature, or a token.
-    pub secret: Option<SecretString>,
-    /// Gitee's password.
-    pub password: Option<SecretString>,
 }
 
 /// How the deletion of an application went.
@@ -143,14 +128,6 @@ fn secrets_aad(id: &str) -> Aad<'_> {
     }
 }
 
-fn webhook_aad(id: &str) -> Aad<'_> {
-    Aad {
-        table: "applications",
-        row: id,
-        name: "webhook_box",
-    }
-}
-
 /// The application's secrets, opened.
 pub(crate) fn secrets(
     conn: &mut Conn,
@@ -180,107 +157,6 @@ fn seal_some(
 fn names_json(secrets: &Secrets) -> Result<String> {
     let names = SecretNames::new(secrets.0.keys().cloned());
     to_json("secret names", &names)
-}
-
-fn secret_key(provider: Provider) -> String {
-    format!("{provider}.secret")
-}
-
-fn password_key(provider: Provider) -> String {
-    format!("{provider}.password")
-}
-
-impl WebhookSecrets {
-    fn to_map(&self) -> BTreeMap<String, String> {
-        let mut map = BTreeMap::new();
-        for (provider, secret) in &self.0 {
-            if let Some(value) = &secret.secret {
-                map.insert(secret_key(*provider), value.expose_secret().to_owned());
-            }
-            if let Some(value) = &secret.password {
-                map.insert(password_key(*provider), value.expose_secret().to_owned());
-            }
-        }
-        map
-    }
-
-    fn from_map(mut map: BTreeMap<String, String>) -> Self {
-        let mut secrets = BTreeMap::new();
-        for provider in Provider::ALL {
-            let secret = map.remove(&secret_key(provider)).map(SecretString::from);
-            let password = map.remove(&password_key(provider)).map(SecretString::from);
-            if secret.is_some() || password.is_some() {
-                secrets.insert(provider, WebhookSecret { secret, password });
-            }
-        }
-        Self(secrets)
-    }
-}
-
-/// The trigger as it is kept and shown: with `***` where there is a secret.
-fn hide_secrets(spec: &TriggerSpec, secrets: &BTreeMap<String, String>) -> TriggerSpec {
-    let hidden = |key: String| secrets.contains_key(&key).then(|| HIDDEN.to_owned());
-    let mut shown = spec.clone();
-    for (provider, trigger) in &mut shown.0 {
-        trigger.secret = hidden(secret_key(*provider));
-        trigger.password = hidden(password_key(*provider));
-    }
-    shown
-}
-
-/// Takes from a new trigger the secrets that its providers do not have yet: a stored one stays, because it is
-/// installed with the repository's webhook.
-fn adopt_secrets(spec: &TriggerSpec, secrets: &mut BTreeMap<String, String>) {
-    for (provider, trigger) in &spec.0 {
-        let (secret, password) = (secret_key(*provider), password_key(*provider));
-        if secrets.contains_key(&secret) || secrets.contains_key(&password) {
-            continue;
-        }
-        for (key, value) in [(secret, &trigger.secret), (password, &trigger.password)] {
-            match value {
-                Some(value) if !value.is_empty() && value != HIDDEN => {
-                    secrets.insert(key, value.clone());
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Where a part of the list ended. The list is in descending order, so everything comes after [`Cursor::start`].
-struct Cursor {
-    updated_time: i64,
-    created_time: i64,
-    id: String,
-}
-
-impl Cursor {
-    fn start() -> Self {
-        Self {
-            updated_time: i64::MAX,
-            created_time: i64::MAX,
-            // After every letter and digit.
-            id: "~".to_owned(),
-        }
-    }
-
-    fn parse(text: &str) -> Result<Self> {
-        let mut parts = text.splitn(3, '.');
-        let mut next = || parts.next().ok_or(Error::InvalidCursor);
-        let (updated_time, created_time, id) = (next()?, next()?, next()?);
-        Ok(Self {
-            updated_time: updated_time.parse().map_err(|_| Error::InvalidCursor)?,
-            created_time: created_time.parse().map_err(|_| Error::InvalidCursor)?,
-            id: id
-                .parse::<AppId>()
-                .map_err(|_| Error::InvalidCursor)?
-                .to_string(),
-        })
-    }
-
-    fn after(row: &ApplicationRow) -> String {
-        format!("{}.{}.{}", row.updated_time, row.created_time, row.id)
-    }
 }
 
 fn find(conn: &mut Conn, user_id: &UserId, id: &AppId) -> Result<Option<ApplicationRow>> {
@@ -332,23 +208,6 @@ impl Store {
         .await
     }
 
-    /// The user's applications, the last changed first, and the cursor of the next part.
-    pub async fn list_applications(
-        &self,
-        user_id: &UserId,
-        limit: Option<i64>,
-        cursor: Option<String>,
-    ) -> Result<(Vec<Application>, Option<String>)> {
-        let user_id = user_id.clone();
-        let cursor = match cursor {
-            Some(text) => Cursor::parse(&text)?,
-            None => Cursor::start(),
-        };
-        let limit = limit.unwrap_or(MAX_LISTED).clamp(1, MAX_LISTED);
-        self.read(move |conn| list(conn, &user_id, limit, &cursor))
-            .await
-    }
-
     /// An application of the user.
     pub async fn application(&self, user_id: &UserId, id: &AppId) -> Result<Option<Application>> {
         let (user_id, id) = (user_id.clone(), id.clone());
@@ -356,25 +215,6 @@ impl Store {
             find(conn, &user_id, &id)?
                 .map(ApplicationRow::read)
                 .transpose()
-        })
-        .await
-    }
-
-    /// What the webhooks of an application are signed with; `None` when there is no such application.
-    pub async fn webhook_secrets(&self, id: &AppId) -> Result<Option<WebhookSecrets>> {
-        let id = id.clone();
-        let keyring = self.inner.keyring.clone();
-        self.read(move |conn| {
-            let sealed: Option<Option<Vec<u8>>> = on_backend!(conn, |conn| applications::table
-                .find(id.as_str())
-                .select(applications::webhook_box)
-                .first(conn)
-                .optional())?;
-            let Some(sealed) = sealed else {
-                return Ok(None);
-            };
-            let map = keyring.open_map(sealed.as_deref(), &webhook_aad(id.as_str()))?;
-            Ok(Some(WebhookSecrets::from_map(map)))
         })
         .await
     }
@@ -453,34 +293,6 @@ fn create(conn: &mut Conn, keyring: &Keyring, insert: &ApplicationInsert) -> Res
         Err(err) if err.is_unique_violation() => Err(Error::DuplicateApplication),
         inserted => inserted?.read(),
     }
-}
-
-fn list(
-    conn: &mut Conn,
-    user_id: &UserId,
-    limit: i64,
-    cursor: &Cursor,
-) -> Result<(Vec<Application>, Option<String>)> {
-    use applications::{created_time, id, updated_time};
-    let is_after_cursor = updated_time.lt(cursor.updated_time).or(created_time
-        .lt(cursor.created_time)
-        .or(created_time.eq(cursor.created_time).and(id.lt(&cursor.id))));
-    let mut rows: Vec<ApplicationRow> = on_backend!(conn, |conn| applications::table
-        .filter(applications::user_id.eq(user_id.as_str()))
-        // Said for the index; the rest is for rows of the same moment.
-        .filter(updated_time.le(cursor.updated_time))
-        .filter(is_after_cursor)
-        .order((updated_time.desc(), created_time.desc(), id.desc()))
-        .limit(limit + 1)
-        .select(ApplicationRow::as_select())
-        .load(conn))?;
-    let has_more = rows.len() as i64 > limit;
-    rows.truncate(limit as usize);
-    let next = match rows.last() {
-        Some(last) if has_more => Some(Cursor::after(last)),
-        _ => None,
-    };
-    Ok((readable(rows, ApplicationRow::read)?, next))
 }
 
 fn update(conn: &mut Conn, keyring: &Keyring, patch: &ApplicationPatch) -> Result<()> {

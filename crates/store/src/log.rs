@@ -4,13 +4,16 @@ use diesel::{
     BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
     RunQueryDsl, Selectable, SelectableHelper,
 };
-use flowcd_model::{id::TaskId, step::StepCount};
+use flowcd_model::{id::TaskId, step::StepCount, time::Millis};
 
 use crate::{
     Claim, Error, Lease, Result, Store,
     conn::{Conn, on_backend},
     row::RowId,
-    schema::log_segments::{self as segments, dsl},
+    schema::{
+        log_segments::{self as segments, dsl},
+        tasks,
+    },
 };
 
 /// Where `completed` stands: after every number that a step can have.
@@ -332,6 +335,42 @@ impl Store {
                 .order(dsl::object)
                 .load(conn))?;
             Ok(objects.into_iter().flatten().collect())
+        })
+        .await
+    }
+
+    /// Tasks that ended before `before` and still have a log, the oldest first, at most `limit`.
+    pub async fn tasks_with_old_logs(&self, before: Millis, limit: i64) -> Result<Vec<TaskId>> {
+        let limit = limit.clamp(0, MAX_LISTED);
+        self.read(move |conn| {
+            let ids: Vec<String> = on_backend!(conn, |conn| tasks::table
+                .filter(tasks::finished_time.lt(before.0))
+                .filter(diesel::dsl::exists(
+                    segments::table.filter(dsl::task_id.eq(tasks::id))
+                ))
+                .order((tasks::finished_time, tasks::id))
+                .limit(limit)
+                .select(tasks::id)
+                .load(conn))?;
+            // An id that is none belongs to no task that anybody can reach.
+            Ok(ids.iter().filter_map(|id| id.parse().ok()).collect())
+        })
+        .await
+    }
+
+    /// Forgets the log of a task that has ended. Its objects are the caller's to remove, before this.
+    pub async fn forget_log(&self, task_id: &TaskId) -> Result<()> {
+        let task_id = task_id.clone();
+        self.write(move |conn| {
+            let ended = tasks::table
+                .filter(tasks::id.eq(task_id.to_string()))
+                .filter(tasks::finished_time.is_not_null())
+                .select(tasks::id);
+            on_backend!(conn, |conn| diesel::delete(
+                segments::table.filter(dsl::task_id.eq_any(ended))
+            )
+            .execute(conn))?;
+            Ok(())
         })
         .await
     }

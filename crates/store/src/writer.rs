@@ -195,3 +195,79 @@ fn chain(err: &Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::{RunQueryDsl, connection::SimpleConnection, sql_types::BigInt};
+
+    use super::Writer;
+    use crate::{
+        Error, Result,
+        conn::{Conn, DatabaseUrl, Role},
+    };
+
+    #[derive(diesel::QueryableByName)]
+    struct Sum {
+        #[diesel(sql_type = BigInt)]
+        sum: i64,
+    }
+
+    fn sqlite(conn: &mut Conn) -> &mut diesel::SqliteConnection {
+        match conn {
+            Conn::Sqlite(conn) => conn,
+            Conn::Postgres(_) => panic!("the writer is SQLite's"),
+        }
+    }
+
+    fn add(number: i64) -> impl Fn(&mut Conn) -> Result<i64> {
+        move |conn| {
+            sqlite(conn).batch_execute(&format!("INSERT INTO numbers VALUES ({number})"))?;
+            match number % 3 {
+                0 => Err(Error::OutOfRange("number")),
+                1 => panic!("a defect, made for this test"),
+                _ => Ok(number),
+            }
+        }
+    }
+
+    /// Work piles up behind one piece that waits for `go`, so that the rest makes up one group.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_group_is_kept_but_for_what_failed_or_panicked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = DatabaseUrl::Sqlite(folder.path().join("test.db"));
+        let conn = Conn::establish(&url, Role::Writer).expect("a connection");
+        let writer = std::sync::Arc::new(Writer::start(url, conn).expect("a thread"));
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let first = tokio::spawn({
+            let writer = writer.clone();
+            async move {
+                let create = move |conn: &mut Conn| {
+                    sqlite(conn).batch_execute("CREATE TABLE numbers (number INTEGER NOT NULL)")?;
+                    wait.recv().map_err(|_| Error::Stopped)
+                };
+                writer.run(create).await
+            }
+        });
+        let mut group = tokio::task::JoinSet::new();
+        for number in 0..30 {
+            let writer = writer.clone();
+            group.spawn(async move { (number, writer.run(add(number)).await) });
+        }
+        go.send(()).expect("the first is waiting");
+        first.await.expect("no panic").expect("the table is made");
+        for (number, result) in group.join_all().await {
+            match (number % 3, result) {
+                (0, Err(Error::OutOfRange(_))) | (1, Err(Error::Panicked)) => {}
+                (2, Ok(written)) => assert_eq!(written, number),
+                (_, other) => panic!("{number}: {other:?}"),
+            }
+        }
+        let sum = |conn: &mut Conn| {
+            let query = diesel::sql_query("SELECT SUM(number) AS sum FROM numbers");
+            let sum: Sum = query.get_result(sqlite(conn))?;
+            Ok(sum.sum)
+        };
+        let kept: i64 = (0..30).filter(|number| number % 3 == 2).sum();
+        assert_eq!(writer.run(sum).await.expect("it still works"), kept);
+    }
+}

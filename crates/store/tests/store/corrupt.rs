@@ -60,7 +60,7 @@ on_both! {
             let text = db.value(&format!("SELECT {column} AS value FROM applications WHERE id = '{}'", bad.id));
             db.execute(&format!("UPDATE applications SET {column} = '[oops' WHERE id = '{}'", bad.id));
             let (list, _) = db.store.list_applications(&user.id, None, None).await.expect("a list");
-            assert_eq!(list, [good.clone()], "{column}");
+            assert_eq!(list, std::slice::from_ref(&good), "{column}");
             assert!(is_corrupt(&db.store.application(&user.id, &bad.id).await, "applications"), "{column}");
             let text = text.map_or("NULL".to_owned(), |text| format!("'{text}'"));
             db.execute(&format!("UPDATE applications SET {column} = {text} WHERE id = '{}'", bad.id));

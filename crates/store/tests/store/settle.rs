@@ -37,7 +37,7 @@ on_both! {
         run_until_step_one(db, &claimed).await;
         assert_eq!(db.store.sweep(Millis::now()).await.expect("no error"), []);
         let later = Millis::now().plus_ms(LEASE_MS + 1);
-        assert_eq!(db.store.sweep(later).await.expect("no error"), [task.id.clone()]);
+        assert_eq!(db.store.sweep(later).await.expect("no error"), std::slice::from_ref(&task.id));
         assert_eq!(db.store.sweep(later).await.expect("no error"), []);
 
         let seen = db.see(&task).await;
