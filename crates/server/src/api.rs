@@ -95,6 +95,7 @@ pub(crate) fn app(
     let docs = SwaggerUi::new("/docs/{_:.*}")
         .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none"));
     App::new()
+        .app_data(Data::new(state.metrics.clone()))
         .app_data(Data::new(state))
         .app_data(Data::new(allowed))
         .app_data(Data::new(document))

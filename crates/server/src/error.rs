@@ -22,7 +22,6 @@ pub struct Error {
     field: Option<Box<str>>,
     retry_after_s: Option<u64>,
     allow: Option<Box<str>>,
-    request_id: Option<Box<str>>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -37,7 +36,6 @@ impl Error {
             field: None,
             retry_after_s: None,
             allow: None,
-            request_id: None,
             source: None,
         }
     }
@@ -161,12 +159,6 @@ impl Error {
         Some(text)
     }
 
-    /// The same error, as the answer to the request `request_id`.
-    pub(crate) fn with_request_id(mut self, request_id: &str) -> Self {
-        self.request_id = Some(request_id.into());
-        self
-    }
-
     /// The answer to the request `request_id`.
     pub(crate) fn answer(&self, request_id: Option<&str>) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
@@ -250,9 +242,9 @@ impl ResponseError for Error {
         StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The frame around every request writes the answer anew where the request's id is not known here.
+    /// The frame around every request writes the answer anew, with the request's id.
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        self.answer(self.request_id.as_deref())
+        self.answer(None)
     }
 }
 

@@ -106,6 +106,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         n_runners: config.runners,
         policy: RepoPolicy { local: config.allow_local_repos, http: config.allow_http_repos },
         limits: flowcd_engine::Limits::default(),
+        log_retention: config.log_retention,
         base_url: url.clone(),
     };
     let work = Work::new(work_config, store.clone(), logs.clone(), metrics.clone());

@@ -51,6 +51,8 @@ pub(crate) struct WorkConfig {
     pub(crate) policy: RepoPolicy,
     /// The engine's limits.
     pub(crate) limits: Limits,
+    /// How long logs are kept after their task has ended; for ever when `None`.
+    pub(crate) log_retention: Option<Duration>,
     /// The server's base URL, for `task.url`.
     pub(crate) base_url: String,
 }

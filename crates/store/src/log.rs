@@ -366,10 +366,9 @@ impl Store {
                 .filter(tasks::id.eq(task_id.to_string()))
                 .filter(tasks::finished_time.is_not_null())
                 .select(tasks::id);
-            on_backend!(conn, |conn| diesel::delete(
-                segments::table.filter(dsl::task_id.eq_any(ended))
-            )
-            .execute(conn))?;
+            on_backend!(conn, |conn| diesel::delete(segments::table)
+                .filter(dsl::task_id.eq_any(ended))
+                .execute(conn))?;
             Ok(())
         })
         .await

@@ -131,3 +131,5 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(users, sessions, tokens);
+
+diesel::allow_tables_to_appear_in_same_query!(tasks, log_segments);

@@ -4,8 +4,10 @@
 use std::{panic::AssertUnwindSafe, time::Instant};
 
 use actix_web::{
+    HttpResponse,
     body::{BoxBody, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
+    error::InternalError,
     http::header::{self, HeaderMap, HeaderName, HeaderValue},
     middleware::Next,
     web::Data,
@@ -14,7 +16,7 @@ use futures_util::FutureExt;
 use rand::{RngExt, distr::Alphanumeric};
 use tracing::{Instrument, debug, error, field::Empty, info};
 
-use crate::{error::Error, state::AppState};
+use crate::{error::Error, metrics::Metrics};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id of a request that is taken over from whoever sends it.
@@ -22,7 +24,7 @@ const MAX_REQUEST_ID_CHARS: usize = 128;
 
 /// Wraps everything.
 pub(crate) async fn frame(
-    state: Data<AppState>,
+    metrics: Data<Metrics>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -38,20 +40,22 @@ pub(crate) async fn frame(
     async {
         // Handlers hold no locks and share nothing half-written, so what they leave behind is sound.
         let outcome = AssertUnwindSafe(next.call(request)).catch_unwind().await;
-        let result = match outcome {
+        // Without a response of the web framework's own there is no way back but an error, which carries the answer.
+        let mut result = match outcome {
             Ok(Ok(response)) => Ok(with_answer(response.map_into_boxed_body(), &id)),
-            Ok(Err(err)) => Err(err),
-            Err(panic) => Err(Error::internal(panic_message(panic.as_ref())).into()),
+            Ok(Err(err)) => Err(answer(&err, &id)),
+            Err(panic) => Err(answer(
+                &Error::internal(panic_message(panic.as_ref())).into(),
+                &id,
+            )),
         };
-        let result = result.map_err(|err| log_and_convert(err, &id));
-        let status = match &result {
-            Ok(response) => response.status(),
-            Err(err) => err.as_response_error().status_code(),
+        let (status, headers) = match &mut result {
+            Ok(response) => (response.status(), response.headers_mut()),
+            Err(response) => (response.status(), response.headers_mut()),
         };
+        add_headers(headers, &id, path.starts_with("/docs"));
         let seconds = started.elapsed().as_secs_f64();
-        state
-            .metrics
-            .request_answered(method.as_str(), &route, status.as_u16(), seconds);
+        metrics.request_answered(method.as_str(), &route, status.as_u16(), seconds);
         let ms = (seconds * 100_000.0).round() / 100.0;
         let status = status.as_u16();
         // Probes come every few seconds and say nothing.
@@ -63,11 +67,7 @@ pub(crate) async fn frame(
                 info!(http.method = %method, http.path = path, http.status = status, ms, "Answered `{method} {path}` with {status}");
             }
         }
-        result.map(|mut response| {
-            let is_document = path.starts_with("/docs");
-            add_headers(response.headers_mut(), &id, is_document);
-            response
-        })
+        result.map_err(|response| InternalError::from_response("answered", response).into())
     }
     .instrument(span)
     .await
@@ -75,10 +75,18 @@ pub(crate) async fn frame(
 
 /// Writes the body of a failed answer, with the request's id.
 fn with_answer(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<BoxBody> {
-    let Some(err) = response.response().error() else {
-        return response;
-    };
-    let answer = match err.as_error::<Error>() {
+    match response.response().error() {
+        Some(err) => {
+            let answer = answer(err, id);
+            response.into_response(answer)
+        }
+        None => response,
+    }
+}
+
+/// The answer to a request that failed.
+fn answer(err: &actix_web::Error, id: &str) -> HttpResponse {
+    match err.as_error::<Error>() {
         Some(err) => {
             log_failure(err);
             err.answer(Some(id))
@@ -87,27 +95,6 @@ fn with_answer(response: ServiceResponse<BoxBody>, id: &str) -> ServiceResponse<
             let err = Error::of_framework(err);
             log_failure(&err);
             err.answer(Some(id))
-        }
-    };
-    response.into_response(answer)
-}
-
-/// The last resort, where there is no response to write to: an error that knows its request.
-fn log_and_convert(err: actix_web::Error, id: &str) -> actix_web::Error {
-    let ours = match err.as_error::<Error>() {
-        Some(_) => None,
-        None => Some(Error::of_framework(&err)),
-    };
-    match ours {
-        Some(ours) => {
-            log_failure(&ours);
-            ours.with_request_id(id).into()
-        }
-        None => {
-            if let Some(ours) = err.as_error::<Error>() {
-                log_failure(ours);
-            }
-            err
         }
     }
 }
@@ -185,7 +172,78 @@ fn add_headers(headers: &mut HeaderMap, id: &str, is_document: bool) {
 
 #[cfg(test)]
 mod tests {
-    use super::is_request_id;
+    use actix_web::{
+        App, HttpResponse,
+        http::{StatusCode, header::HeaderMap},
+        middleware::from_fn,
+        test::{TestRequest, init_service, read_body, try_call_service},
+        web::{self, Data},
+    };
+    use flowcd_model::envelope::{Code, Problem};
+
+    use super::{frame, is_request_id};
+    use crate::{error::Error, metrics::Metrics};
+
+    async fn panics() -> HttpResponse {
+        panic!("secret of a panic");
+    }
+
+    async fn fails() -> Result<HttpResponse, Error> {
+        Err(Error::internal("secret of a cause"))
+    }
+
+    async fn fails_in_the_framework() -> Result<HttpResponse, actix_web::Error> {
+        Err(actix_web::error::ErrorBadGateway("secret of the framework"))
+    }
+
+    /// The status, the problem and the headers that a request to `path` is answered with.
+    async fn answer(path: &str) -> (StatusCode, Problem, HeaderMap) {
+        let metrics = Metrics::new().expect("metrics");
+        let app = App::new()
+            .app_data(Data::new(metrics))
+            .route("/panics", web::get().to(panics))
+            .route("/fails", web::get().to(fails))
+            .route("/framework", web::get().to(fails_in_the_framework))
+            .wrap(from_fn(frame));
+        let app = init_service(app).await;
+        let request = TestRequest::get()
+            .uri(path)
+            .insert_header(("x-request-id", "r-1"));
+        match try_call_service(&app, request.to_request()).await {
+            Ok(response) => {
+                let (status, headers) = (response.status(), response.headers().clone());
+                let problem = serde_json::from_slice(&read_body(response).await);
+                (status, problem.expect("a problem"), headers)
+            }
+            // What the server does with an error that comes all the way out.
+            Err(err) => {
+                let response = err.error_response();
+                let (status, headers) = (response.status(), response.headers().clone());
+                let body = actix_web::body::to_bytes(response.into_body()).await;
+                let problem = serde_json::from_slice(&body.expect("a body"));
+                (status, problem.expect("a problem"), headers)
+            }
+        }
+    }
+
+    #[actix_web::test]
+    async fn whatever_goes_wrong_is_a_problem_with_the_requests_id_and_without_its_cause() {
+        for path in ["/panics", "/fails", "/framework"] {
+            let (status, problem, headers) = answer(path).await;
+            assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
+            assert_eq!(problem.code, Code::SystemError, "{path}");
+            assert_eq!(problem.request_id.as_deref(), Some("r-1"), "{path}");
+            assert!(!problem.message.contains("secret"), "{path}");
+            for (name, value) in [
+                ("x-request-id", "r-1"),
+                ("x-content-type-options", "nosniff"),
+                ("cache-control", "no-store"),
+            ] {
+                let sent = headers.get(name).and_then(|it| it.to_str().ok());
+                assert_eq!(sent, Some(value), "{path}");
+            }
+        }
+    }
 
     #[test]
     fn only_plain_ids_are_taken_over() {

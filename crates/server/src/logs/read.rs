@@ -48,6 +48,24 @@ impl Logs {
         from: u64,
         limit: u64,
     ) -> Result<LogPart, LogError> {
+        // A segment's object can go between the look at its row and the look at it: compaction moves segments, and the
+        // size limit drops them. The rows know by then.
+        for _ in 0..3 {
+            match self.read_once(task, step, from, limit).await {
+                Err(LogError::Object(object_store::Error::NotFound { .. })) => {}
+                read => return read,
+            }
+        }
+        self.read_once(task, step, from, limit).await
+    }
+
+    async fn read_once(
+        &self,
+        task: &TaskId,
+        step: StepCount,
+        from: u64,
+        limit: u64,
+    ) -> Result<LogPart, LogError> {
         let mut pieces = Vec::new();
         let mut next = from;
         let end = from.saturating_add(limit);

@@ -7,11 +7,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::{Work, drive};
+use crate::logs::LogError;
 
 /// How often to look for expired leases.
 const SWEEP: Duration = Duration::from_secs(2);
 /// How many sweeps go between two looks for what is old: an hour.
 const SWEEPS_PER_HOUSEKEEPING: u64 = 1800;
+/// How many tasks' logs are removed between two looks.
+const OLD_LOGS_AT_ONCE: i64 = 100;
 
 /// Settles what an earlier life of this server left behind: its processes are killed, their folders removed, and the
 /// tasks it held end as failed. To be called while nothing of this server runs.
@@ -50,7 +53,7 @@ pub(crate) async fn sweep_forever(work: Work, stop: CancellationToken) {
             error!(error = &source as &dyn std::error::Error, "Cannot sweep");
         }
         if n_sweeps.is_multiple_of(SWEEPS_PER_HOUSEKEEPING)
-            && let Err(source) = work.inner.store.housekeeping(Millis::now()).await
+            && let Err(source) = keep_house(&work).await
         {
             error!(error = &source as &dyn std::error::Error, "Cannot remove what is old");
         }
@@ -64,4 +67,23 @@ pub(crate) async fn sweep(work: &Work) -> Result<(), flowcd_store::Error> {
         work.changed(&task);
     }
     Ok(())
+}
+
+/// One pass: what is older than it may get is removed.
+async fn keep_house(work: &Work) -> Result<(), LogError> {
+    work.inner.store.housekeeping(Millis::now()).await?;
+    let Some(retention) = work.inner.config.log_retention else { return Ok(()) };
+    let age_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+    let before = Millis::now().plus_ms(-age_ms);
+    loop {
+        let tasks = work.inner.store.tasks_with_old_logs(before, OLD_LOGS_AT_ONCE).await?;
+        for task in &tasks {
+            // The objects first: what is left after a crash in between is found again by its rows.
+            work.inner.logs.delete_task(task).await?;
+            work.inner.store.forget_log(task).await?;
+        }
+        if tasks.len() < OLD_LOGS_AT_ONCE as usize {
+            return Ok(());
+        }
+    }
 }

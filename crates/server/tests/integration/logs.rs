@@ -66,7 +66,7 @@ fn resident_bytes() -> u64 {
 }
 
 fn peak_resident_bytes() -> u64 {
-    status_bytes("VmRSS:")
+    status_bytes("VmHWM:")
 }
 
 on_both! {
@@ -154,6 +154,29 @@ on_both! {
         let task = finished(&client, &task).await;
         assert_eq!(task.status, TaskStatus::Cancelled);
         assert_eq!(task.steps.expect("steps")[1].status, StepStatus::Cancelled);
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn a_log_older_than_its_retention_is_removed_and_its_task_stays(database) {
+        let server = Server::start_with(database, |config| config.log_retention = Some(std::time::Duration::ZERO)).await;
+        let client = server.admin().await;
+        let (task, followed) = deploy_pipeline(&client, "steps:\n  - run: echo old\n").await;
+        assert_success(&task, &followed);
+        // Every start begins with a look at what is old.
+        let server = server.restart().await;
+        let client = server.admin().await;
+        let folder = server.data.path().join("data/logs").join(task.id.as_str());
+        within("the removal of the log", async {
+            while std::fs::read_dir(&folder).is_ok_and(|mut files| files.next().is_some()) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(client.get_task(&task.id).await.expect("the task").status, TaskStatus::Success);
+        let followed = follow(&client, &task.id).await;
+        assert_eq!(followed.log(1), "");
         server.stop().await;
     }
 }
