@@ -3,6 +3,7 @@
 mod checkout;
 mod command;
 mod failure;
+mod fetch;
 mod mirror;
 mod name;
 mod url;

@@ -1,5 +1,10 @@
 //! The engine through its front door: real repositories, real processes, whole runs.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests make repositories and processes"
+)]
+
 mod checkout;
 mod output;
 mod process;

@@ -165,7 +165,7 @@ async fn a_command_that_cannot_be_started_is_a_failure_of_its_step() {
     let ran = Runner::of_pipeline(&format!(
         "steps:\n- {{run: 'true', env: {{LONG: {long}}}, continue-on-error: true}}\n\
          - {{run: ': {long}', continue-on-error: true}}\n\
-         - {{run: 'true', env: {{'A=B': c}}, continue-on-error: true}}\n\
+         - {{run: 'true', env: {{NUL: \"a\\0b\"}}, continue-on-error: true}}\n\
          - {{run: 'echo still here'}}\n"
     ))
     .run()
@@ -180,8 +180,20 @@ async fn a_command_that_cannot_be_started_is_a_failure_of_its_step() {
         "{}",
         ran.error(2)
     );
-    assert!(ran.error(3).contains("A=B"), "{}", ran.error(3));
+    assert!(
+        ran.error(3).contains("contains a NUL byte"),
+        "{}",
+        ran.error(3)
+    );
     assert_eq!(ran.log(4), "still here\n");
+}
+
+#[tokio::test]
+async fn an_environment_of_the_application_that_cannot_be_is_a_failure() {
+    let mut runner = Runner::of_pipeline("steps: [{run: 'true'}]\n");
+    runner.job.envs.insert("A=B".to_owned(), "c".into());
+    let ran = runner.run().await;
+    assert_eq!(ran.error(1), "`A=B` cannot be the name of a variable");
 }
 
 #[tokio::test]
@@ -345,7 +357,7 @@ async fn a_run_that_is_dropped_leaves_no_process() {
 #[test]
 fn marked_processes_are_killed_and_others_are_not() {
     let marker = format!("marked-{}", std::process::id());
-    let mut start = |value: &str| {
+    let start = |value: &str| {
         Command::new("sleep")
             .arg("60")
             .env("FLOWCD_RUN", value)

@@ -173,7 +173,9 @@ impl Ran {
 
     /// Why a step failed.
     pub(crate) fn error(&self, number: usize) -> &str {
-        self.outcome.steps[number].error.as_deref().unwrap_or("")
+        let step = self.outcome.steps.get(number);
+        let step = step.unwrap_or_else(|| panic!("no step {number}: {}", self.everything()));
+        step.error.as_deref().unwrap_or("")
     }
 
     /// Everything that was told, in one text.
