@@ -436,3 +436,40 @@ async fn mirrors_that_nobody_uses_are_pruned_and_made_again() {
     assert_eq!(ran.statuses(), "success -> success", "{}", ran.everything());
     assert!(!ran.log(0).contains("from the mirror"), "{}", ran.log(0));
 }
+
+#[tokio::test]
+async fn a_mirror_with_too_many_packs_starts_afresh() {
+    let (repository, [first, _, third]) = three_commits();
+    let mirrors = tempfile::tempdir().expect("a temporary folder");
+    let runner = |commit: &str| Runner::of_commit(repository.url(), commit).mirrors(mirrors.path());
+    runner(&first).run().await;
+    let mirror = fs::read_dir(mirrors.path())
+        .expect("it can be read")
+        .flatten()
+        .next();
+    let packs = mirror
+        .expect("there is a mirror")
+        .path()
+        .join("repository/objects/pack");
+    for n in 0..100 {
+        fs::write(packs.join(format!("pack-{n}.pack")), "").expect("it is written");
+    }
+    for (commit, text) in [(&third, "3"), (&first, "1")] {
+        let ran = runner(commit).run().await;
+        assert_eq!(
+            ran.log(1).lines().next(),
+            Some(text),
+            "{}",
+            ran.everything()
+        );
+        assert!(!ran.log(0).contains("from the mirror"), "{}", ran.log(0));
+    }
+    assert_eq!(
+        fs::read_dir(packs)
+            .expect("it can be read")
+            .flatten()
+            .filter(|entry| entry.path().extension().is_some_and(|it| it == "pack"))
+            .count(),
+        2
+    );
+}
