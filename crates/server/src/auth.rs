@@ -313,34 +313,30 @@ mod tests {
 
     #[test]
     fn the_token_is_found_under_any_of_its_names() {
-        let cases: &[(&[(&str, &str)], Option<&str>)] = &[
-            (&[], None),
-            (&[("cd_token", "")], None),
-            (&[("cd_token", "abc")], Some("abc")),
-            (&[("cd-token", " abc ")], Some("abc")),
-            (&[("authorization", "Bearer abc")], Some("abc")),
-            (&[("authorization", "bearer  abc")], Some("abc")),
-            (&[("authorization", "Basic abc")], None),
-            (&[("authorization", "Bearer")], None),
-            (
-                &[("cd_token", ""), ("authorization", "Bearer abc")],
-                Some("abc"),
-            ),
-            (
-                &[("cd_token", "abc"), ("authorization", "Bearer x")],
-                Some("abc"),
-            ),
-        ];
-        for (sent, expected) in cases {
+        let check = |sent: &[(&'static str, &'static str)], expected: Option<&str>| {
             let mut headers = HeaderMap::new();
-            for (name, value) in *sent {
-                headers.append(
-                    HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                );
+            for (name, value) in sent {
+                let name = HeaderName::from_static(name);
+                headers.append(name, HeaderValue::from_static(value));
             }
-            assert_eq!(token(&headers).ok().flatten(), *expected, "{sent:?}");
-        }
+            assert_eq!(token(&headers).ok().flatten(), expected, "{sent:?}");
+        };
+        check(&[], None);
+        check(&[("cd_token", "")], None);
+        check(&[("cd_token", "abc")], Some("abc"));
+        check(&[("cd-token", " abc ")], Some("abc"));
+        check(&[("authorization", "Bearer abc")], Some("abc"));
+        check(&[("authorization", "bearer  abc")], Some("abc"));
+        check(&[("authorization", "Basic abc")], None);
+        check(&[("authorization", "Bearer")], None);
+        check(
+            &[("cd_token", ""), ("authorization", "Bearer abc")],
+            Some("abc"),
+        );
+        check(
+            &[("cd_token", "abc"), ("authorization", "Bearer x")],
+            Some("abc"),
+        );
     }
 
     #[test]
