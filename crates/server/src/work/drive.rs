@@ -38,7 +38,10 @@ const RECORD_QUEUE: usize = 16;
 pub(super) async fn drive(work: &Work, claimed: ClaimedTask, end: &CancellationToken) {
     let task = claimed.task.clone();
     let claim = Arc::new(claimed.claim.clone());
-    work.inner.metrics.queue_wait_seconds.observe(Millis::now().since_ms(task.created_time).max(0) as f64 / 1000.0);
+    work.inner
+        .metrics
+        .queue_wait_seconds
+        .observe(Millis::now().since_ms(task.created_time).max(0) as f64 / 1000.0);
     work.changed(&task.id);
     let cancel = CancellationToken::new();
     work.inner.running().insert(task.id.clone(), cancel.clone());
@@ -56,7 +59,11 @@ pub(super) async fn drive(work: &Work, claimed: ClaimedTask, end: &CancellationT
 async fn finish(work: &Work, claim: &Claim, outcome: Outcome) {
     let task = &claim.task_id;
     let status = outcome.status;
-    let end = Final { status, steps: outcome.steps, error: outcome.error };
+    let end = Final {
+        status,
+        steps: outcome.steps,
+        error: outcome.error,
+    };
     let give_up = Instant::now() + LEASE;
     loop {
         match work.inner.store.finish(claim, end.clone()).await {
@@ -87,9 +94,18 @@ async fn beat(work: Work, claim: Arc<Claim>, cancel: CancellationToken) {
     timer.tick().await;
     loop {
         timer.tick().await;
-        match work.inner.store.heartbeat(&claim, LEASE.as_millis() as i64).await {
-            Ok(Lease::Held { is_cancel_requested: false }) => {}
-            Ok(Lease::Held { is_cancel_requested: true }) => cancel.cancel(),
+        match work
+            .inner
+            .store
+            .heartbeat(&claim, LEASE.as_millis() as i64)
+            .await
+        {
+            Ok(Lease::Held {
+                is_cancel_requested: false,
+            }) => {}
+            Ok(Lease::Held {
+                is_cancel_requested: true,
+            }) => cancel.cancel(),
             Ok(Lease::Lost) => {
                 let task = &claim.task_id;
                 warn!(task.id = %task, "Lost the claim on task `{task}`; ending what runs of it");
@@ -105,13 +121,25 @@ async fn beat(work: Work, claim: Arc<Claim>, cancel: CancellationToken) {
 }
 
 /// Runs a job and records its events.
-async fn run(work: &Work, claim: &Arc<Claim>, job: Job, cancel: &CancellationToken, end: &CancellationToken) -> Outcome {
+async fn run(
+    work: &Work,
+    claim: &Arc<Claim>,
+    job: Job,
+    cancel: &CancellationToken,
+    end: &CancellationToken,
+) -> Outcome {
     let (events_tx, events) = mpsc::channel(EVENT_QUEUE);
     let (entries, entries_rx) = mpsc::channel(RECORD_QUEUE);
     let recorder = tokio::spawn(record::record(work.clone(), claim.clone(), entries_rx));
     let engine_cancel = cancel.child_token();
     let engine = tokio::spawn(flowcd_engine::run(job, events_tx, engine_cancel.clone()));
-    let mut run = Run { work, entries, steps: Vec::new(), buffers: BTreeMap::new(), flushed_at: None };
+    let mut run = Run {
+        work,
+        entries,
+        steps: Vec::new(),
+        buffers: BTreeMap::new(),
+        flushed_at: None,
+    };
     let is_server_stopping = run.pump(events, end, &engine_cancel).await;
     let steps = std::mem::take(&mut run.steps);
     drop(run);
@@ -169,7 +197,10 @@ impl Run<'_> {
             self.end_output(step).await;
         }
         // The clean-up has no event of its own that says it is over.
-        self.send(record::Entry::OutputEnd { step: StepCount::Completed }).await;
+        self.send(record::Entry::OutputEnd {
+            step: StepCount::Completed,
+        })
+        .await;
         is_stopping
     }
 
@@ -177,7 +208,11 @@ impl Run<'_> {
         match event {
             Event::Output { step_count, bytes } => self.output(step_count, bytes).await,
             Event::CheckedOut { message, .. } => {
-                self.send(record::Entry::Progress(Progress { message: Some(message), ..Progress::default() })).await;
+                self.send(record::Entry::Progress(Progress {
+                    message: Some(message),
+                    ..Progress::default()
+                }))
+                .await;
             }
             Event::Steps(steps) => {
                 self.steps = steps;
@@ -190,7 +225,11 @@ impl Run<'_> {
                     let seconds = step.process_time.unwrap_or_default();
                     self.work.inner.metrics.step_finished(step.status, seconds);
                 }
-                match self.steps.iter_mut().find(|known| known.step_count == step_count) {
+                match self
+                    .steps
+                    .iter_mut()
+                    .find(|known| known.step_count == step_count)
+                {
                     Some(known) => *known = step,
                     None => self.steps.push(step),
                 }
@@ -204,7 +243,10 @@ impl Run<'_> {
             self.send_bytes(step, bytes).await;
             return;
         }
-        let (buffer, _) = self.buffers.entry(step).or_insert_with(|| (BytesMut::new(), Instant::now()));
+        let (buffer, _) = self
+            .buffers
+            .entry(step)
+            .or_insert_with(|| (BytesMut::new(), Instant::now()));
         buffer.extend_from_slice(&bytes);
         if buffer.len() >= SEGMENT_BYTES {
             self.flush(step).await;
@@ -214,8 +256,17 @@ impl Run<'_> {
     /// When the oldest byte that waits has waited long enough.
     fn flush_at(&self) -> Option<Instant> {
         let since = self.buffers.values().map(|(_, since)| *since).min()?;
-        let is_first = self.flushed_at.is_none_or(|flushed_at| since - flushed_at > SEGMENT_AGE);
-        Some(since + if is_first { FIRST_SEGMENT_AGE } else { SEGMENT_AGE })
+        let is_first = self
+            .flushed_at
+            .is_none_or(|flushed_at| since - flushed_at > SEGMENT_AGE);
+        Some(
+            since
+                + if is_first {
+                    FIRST_SEGMENT_AGE
+                } else {
+                    SEGMENT_AGE
+                },
+        )
     }
 
     async fn flush_all(&mut self) {
@@ -245,7 +296,11 @@ impl Run<'_> {
     }
 
     async fn send_steps(&self) {
-        self.send(record::Entry::Progress(Progress { steps: Some(self.steps.clone()), ..Progress::default() })).await;
+        self.send(record::Entry::Progress(Progress {
+            steps: Some(self.steps.clone()),
+            ..Progress::default()
+        }))
+        .await;
     }
 
     async fn send(&self, entry: record::Entry) {
@@ -255,22 +310,51 @@ impl Run<'_> {
 }
 
 fn failed_before_start(task: &Task, error: String) -> Outcome {
-    Outcome { status: TaskStatus::Failure, steps: task.steps.clone().unwrap_or_default(), error: Some(error) }
+    Outcome {
+        status: TaskStatus::Failure,
+        steps: task.steps.clone().unwrap_or_default(),
+        error: Some(error),
+    }
 }
 
 /// What the engine has to do for a claimed task.
 fn job(work: &Work, claimed: ClaimedTask) -> Result<Job, String> {
     let config = &work.inner.config;
-    let ClaimedTask { task, application, pipeline_file, secrets, credentials, .. } = claimed;
-    let url = git::RepoUrl::parse(&application.repo_url, &config.policy).map_err(|error| error.to_string())?;
-    let commit = task.commit.parse().map_err(|error: git::InvalidCommitId| error.to_string())?;
-    let git_ref = task.git_ref.as_deref().map(str::parse).transpose().map_err(|error: git::InvalidGitRef| error.to_string())?;
-    let credential = credential::for_repo(&url, application.provider, &application.owner, credentials);
+    let ClaimedTask {
+        task,
+        application,
+        pipeline_file,
+        secrets,
+        credentials,
+        ..
+    } = claimed;
+    let url = git::RepoUrl::parse(&application.repo_url, &config.policy)
+        .map_err(|error| error.to_string())?;
+    let commit = task
+        .commit
+        .parse()
+        .map_err(|error: git::InvalidCommitId| error.to_string())?;
+    let git_ref = task
+        .git_ref
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|error: git::InvalidGitRef| error.to_string())?;
+    let credential =
+        credential::for_repo(&url, application.provider, &application.owner, credentials);
     let contexts = contexts(config, &task, &application);
+    // A mirror answers without asking the host, so nobody may see the copy that another user's credential fetched.
+    let mirrors = config.mirrors.join(task.user_id.as_str());
     Ok(Job {
         dir: config.work_dir.join(task.id.as_str()),
         marker: marker(&config.instance, task.id.as_str()),
-        source: Source::Git(Checkout { url, commit, git_ref, credential, mirrors: config.mirrors.clone() }),
+        source: Source::Git(Checkout {
+            url,
+            commit,
+            git_ref,
+            credential,
+            mirrors,
+        }),
         pipeline_file,
         contexts,
         secrets,
@@ -299,11 +383,21 @@ fn contexts(config: &super::WorkConfig, task: &Task, application: &Application) 
         "message": task.message,
         "event_name": task.trigger_type,
     }));
-    let app = object(json!({ "id": application.id, "owner": application.owner, "user_id": application.user_id }));
+    let app = object(
+        json!({ "id": application.id, "owner": application.owner, "user_id": application.user_id }),
+    );
     let url = format!("{}/api/flow/task/get?taskId={}", config.base_url, task.id);
     let task_context = object(json!({ "id": task.id, "number": task.number, "url": url }));
-    let trigger = object(json!({ "interceptor": format!("{}_dispatch", trigger_name(task)), "redelivery": task.redelivery }));
-    Contexts { git, app, task: task_context, trigger, inputs: task.inputs.clone() }
+    let trigger = object(
+        json!({ "interceptor": format!("{}_dispatch", trigger_name(task)), "redelivery": task.redelivery }),
+    );
+    Contexts {
+        git,
+        app,
+        task: task_context,
+        trigger,
+        inputs: task.inputs.clone(),
+    }
 }
 
 fn trigger_name(task: &Task) -> &'static str {

@@ -36,8 +36,16 @@ pub(super) enum Entry {
 const BATCH: usize = 64;
 
 /// Records what arrives until the sender is gone or the claim is lost.
-pub(super) async fn record(work: Work, claim: Arc<Claim>, mut entries: mpsc::Receiver<Entry>) -> Lease {
-    let mut recorder = Recorder { work, claim, open: BTreeMap::new() };
+pub(super) async fn record(
+    work: Work,
+    claim: Arc<Claim>,
+    mut entries: mpsc::Receiver<Entry>,
+) -> Lease {
+    let mut recorder = Recorder {
+        work,
+        claim,
+        open: BTreeMap::new(),
+    };
     let mut batch = Vec::with_capacity(BATCH);
     while entries.recv_many(&mut batch, BATCH).await > 0 {
         match recorder.write(batch.drain(..)).await {
@@ -50,7 +58,9 @@ pub(super) async fn record(work: Work, claim: Arc<Claim>, mut entries: mpsc::Rec
             }
         }
     }
-    Lease::Held { is_cancel_requested: false }
+    Lease::Held {
+        is_cancel_requested: false,
+    }
 }
 
 struct Recorder {
@@ -83,11 +93,17 @@ impl Recorder {
             }
         }
         let store = self.work.inner.store.clone();
-        let mut lease = Lease::Held { is_cancel_requested: false };
+        let mut lease = Lease::Held {
+            is_cancel_requested: false,
+        };
         let mut appended = Vec::new();
         for (step, chunks, is_ended) in outputs {
             let n_bytes: usize = chunks.iter().map(Bytes::len).sum();
-            self.work.inner.metrics.log_bytes_total.inc_by(n_bytes as u64);
+            self.work
+                .inner
+                .metrics
+                .log_bytes_total
+                .inc_by(n_bytes as u64);
             match self.write_step(step, chunks, is_ended).await? {
                 Rows::Append(rows) => appended.extend(rows),
                 Rows::Replace(rows, dropped) => {
@@ -109,9 +125,17 @@ impl Recorder {
         Ok(lease)
     }
 
-    async fn write_step(&mut self, step: StepCount, chunks: Vec<Bytes>, is_ended: bool) -> Result<Rows, LogError> {
+    async fn write_step(
+        &mut self,
+        step: StepCount,
+        chunks: Vec<Bytes>,
+        is_ended: bool,
+    ) -> Result<Rows, LogError> {
         let task = &self.claim.task_id;
-        let log = self.open.entry(step).or_insert_with(|| StepLog::new(task.clone(), step));
+        let log = self
+            .open
+            .entry(step)
+            .or_insert_with(|| StepLog::new(task.clone(), step));
         if !is_ended {
             return log.append(&self.work.inner.logs, chunks).await;
         }

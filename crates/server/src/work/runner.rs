@@ -23,14 +23,21 @@ impl Runners {
         let stop = CancellationToken::new();
         let end = CancellationToken::new();
         let loop_handle = tokio::spawn(claim_forever(work.clone(), stop.clone(), end.clone()));
-        Self { stop, end, loop_handle }
+        Self {
+            stop,
+            end,
+            loop_handle,
+        }
     }
 
     /// Stops claiming, gives running tasks `drain_timeout` to end, then ends them; answers when none runs any more.
     pub(crate) async fn stop(self, drain_timeout: std::time::Duration) {
         self.stop.cancel();
         let mut loop_handle = self.loop_handle;
-        if tokio::time::timeout(drain_timeout, &mut loop_handle).await.is_err() {
+        if tokio::time::timeout(drain_timeout, &mut loop_handle)
+            .await
+            .is_err()
+        {
             warn!("Ending the tasks that still run after {drain_timeout:?}");
             self.end.cancel();
             // The engine kills what does not end by itself, so this wait has an end.
@@ -54,7 +61,12 @@ async fn claim_forever(work: Work, stop: CancellationToken, end: CancellationTok
         // Armed before the look, so that a dispatch in between wakes us.
         let pending = work.inner.pending.notified();
         let config = &work.inner.config;
-        match work.inner.store.claim_task(&config.instance, LEASE.as_millis() as i64).await {
+        match work
+            .inner
+            .store
+            .claim_task(&config.instance, LEASE.as_millis() as i64)
+            .await
+        {
             Ok(Some(claimed)) => {
                 info!(task.id = %claimed.task.id, "Claimed task `{}`", claimed.task.id);
                 let (work, end) = (work.clone(), end.clone());
@@ -65,7 +77,10 @@ async fn claim_forever(work: Work, stop: CancellationToken, end: CancellationTok
                 continue;
             }
             Ok(None) => {}
-            Err(source) => error!(error = &source as &dyn std::error::Error, "Cannot look for pending tasks"),
+            Err(source) => error!(
+                error = &source as &dyn std::error::Error,
+                "Cannot look for pending tasks"
+            ),
         }
         tokio::select! {
             () = pending => {}

@@ -13,6 +13,8 @@ use crate::logs::LogError;
 const SWEEP: Duration = Duration::from_secs(2);
 /// How many sweeps go between two looks for what is old: an hour.
 const SWEEPS_PER_HOUSEKEEPING: u64 = 1800;
+/// A mirror that no run has used for this long is removed; the next run fetches again.
+const UNUSED_MIRROR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many tasks' logs are removed between two looks.
 const OLD_LOGS_AT_ONCE: i64 = 100;
 
@@ -55,7 +57,10 @@ pub(crate) async fn sweep_forever(work: Work, stop: CancellationToken) {
         if n_sweeps.is_multiple_of(SWEEPS_PER_HOUSEKEEPING)
             && let Err(source) = keep_house(&work).await
         {
-            error!(error = &source as &dyn std::error::Error, "Cannot remove what is old");
+            error!(
+                error = &source as &dyn std::error::Error,
+                "Cannot remove what is old"
+            );
         }
     }
 }
@@ -72,11 +77,24 @@ pub(crate) async fn sweep(work: &Work) -> Result<(), flowcd_store::Error> {
 /// One pass: what is older than it may get is removed.
 async fn keep_house(work: &Work) -> Result<(), LogError> {
     work.inner.store.housekeeping(Millis::now()).await?;
-    let Some(retention) = work.inner.config.log_retention else { return Ok(()) };
+    let mirrors = work.inner.config.mirrors.clone();
+    if let Err(source) = tokio::task::spawn_blocking(move || prune_mirrors(&mirrors)).await? {
+        warn!(
+            error = &source as &dyn std::error::Error,
+            "Cannot remove the mirrors that nobody uses"
+        );
+    }
+    let Some(retention) = work.inner.config.log_retention else {
+        return Ok(());
+    };
     let age_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
     let before = Millis::now().plus_ms(-age_ms);
     loop {
-        let tasks = work.inner.store.tasks_with_old_logs(before, OLD_LOGS_AT_ONCE).await?;
+        let tasks = work
+            .inner
+            .store
+            .tasks_with_old_logs(before, OLD_LOGS_AT_ONCE)
+            .await?;
         for task in &tasks {
             // The objects first: what is left after a crash in between is found again by its rows.
             work.inner.logs.delete_task(task).await?;
@@ -86,4 +104,12 @@ async fn keep_house(work: &Work) -> Result<(), LogError> {
             return Ok(());
         }
     }
+}
+
+/// Removes the mirrors that no run has used for long; each user has a folder of them.
+fn prune_mirrors(mirrors: &Path) -> std::io::Result<()> {
+    for user in std::fs::read_dir(mirrors)? {
+        flowcd_engine::git::prune_mirrors(&user?.path(), UNUSED_MIRROR)?;
+    }
+    Ok(())
 }
