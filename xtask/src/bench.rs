@@ -40,7 +40,9 @@ enum What {
 /// Measures and prints.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let binaries = process::build_binaries("release")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     for what in What::value_variants() {
         if args.what.is_empty() || args.what.contains(what) {
             measure(*what, args.rounds, &binaries, &runtime)?;
@@ -49,7 +51,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn measure(what: What, rounds: usize, binaries: &Binaries, runtime: &tokio::runtime::Runtime) -> Result<()> {
+fn measure(
+    what: What,
+    rounds: usize,
+    binaries: &Binaries,
+    runtime: &tokio::runtime::Runtime,
+) -> Result<()> {
     match what {
         What::Dispatch => runtime.block_on(deploy::dispatch(binaries, rounds)),
         What::Steps => runtime.block_on(deploy::steps(binaries, rounds)),

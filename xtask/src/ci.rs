@@ -7,12 +7,25 @@ use crate::{openapi, process, tidy};
 /// Runs every check, and then says which of them failed.
 pub(crate) fn run() -> Result<()> {
     let checks: [(&str, fn() -> Result<()>); 7] = [
-        ("formatting", || process::run(process::cargo().args(["fmt", "--all", "--check"]))),
+        ("formatting", || {
+            process::run(process::cargo().args(["fmt", "--all", "--check"]))
+        }),
         ("lints", || {
-            process::run(process::cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+            process::run(process::cargo().args([
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ]))
         }),
         ("docs", || {
-            process::run(process::cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))
+            process::run(
+                process::cargo()
+                    .args(["doc", "--workspace", "--no-deps", "--quiet"])
+                    .env("RUSTDOCFLAGS", "-D warnings"),
+            )
         }),
         ("the API document", || openapi::run(true)),
         ("dependencies and their directions", tidy::dependencies),
@@ -30,7 +43,12 @@ pub(crate) fn run() -> Result<()> {
         }
     }
     if !failed.is_empty() {
-        bail!("{} of {} checks failed: {}", failed.len(), checks.len(), failed.join(", "));
+        bail!(
+            "{} of {} checks failed: {}",
+            failed.len(),
+            checks.len(),
+            failed.join(", ")
+        );
     }
     println!("all {} checks passed", checks.len());
     Ok(())

@@ -51,7 +51,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let data_dir = folder.path().join("data");
     let token = process::output(
         Command::new(&binaries.server)
-            .args(["token", "create", "--user=admin", "--description=demo", "--expires=1d", "--data-dir"])
+            .args([
+                "token",
+                "create",
+                "--user=admin",
+                "--description=demo",
+                "--expires=1d",
+                "--data-dir",
+            ])
             .arg(&data_dir),
     )?;
     let token = token.trim();
@@ -59,15 +66,44 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let cli = |args: &[&str]| {
         println!("\n$ flowcd {}", args.join(" "));
         let mut command = Command::new(&binaries.cli);
-        command.args(args).env("FLOWCD_URL", &url).env("FLOWCD_TOKEN", token).env("DEPLOY_KEY", "correct-horse-battery");
+        command
+            .args(args)
+            .env("FLOWCD_URL", &url)
+            .env("FLOWCD_TOKEN", token)
+            .env("DEPLOY_KEY", "correct-horse-battery");
         process::run(&mut command)
     };
-    let repo_url = repository.to_str().context("the temporary folder's name is no text")?;
-    cli(&["app", "create", "--provider", "git", "--owner", "demo", "--repo", "hello", "--repo-url", repo_url, "--secret", "DEPLOY_KEY"])?;
-    cli(&["deploy", "demo/hello", "--ref", "main", "-f", "target=staging", "--follow"])?;
+    let repo_url = repository
+        .to_str()
+        .context("the temporary folder's name is no text")?;
+    cli(&[
+        "app",
+        "create",
+        "--provider",
+        "git",
+        "--owner",
+        "demo",
+        "--repo",
+        "hello",
+        "--repo-url",
+        repo_url,
+        "--secret",
+        "DEPLOY_KEY",
+    ])?;
+    cli(&[
+        "deploy",
+        "demo/hello",
+        "--ref",
+        "main",
+        "-f",
+        "target=staging",
+        "--follow",
+    ])?;
     cli(&["task", "list", "demo/hello"])?;
 
-    println!("\nThe same through the Open API:\n\n  curl -H 'cd_token: {token}' {url}/api/flow/application/list\n");
+    println!(
+        "\nThe same through the Open API:\n\n  curl -H 'cd_token: {token}' {url}/api/flow/application/list\n"
+    );
     println!("The API's description, to try it in a browser: {url}/docs");
     if !args.exit {
         println!("\nThe server runs until Ctrl-C.");
@@ -83,7 +119,10 @@ fn make_repository(folder: &Path) -> Result<std::path::PathBuf> {
     fs::write(repository.join("README.md"), "# hello\n")?;
     let git = |args: &[&str]| {
         let mut command = Command::new("git");
-        command.current_dir(&repository).args(["-c", "user.name=Demo", "-c", "user.email=demo@example.com"]).args(args);
+        command
+            .current_dir(&repository)
+            .args(["-c", "user.name=Demo", "-c", "user.email=demo@example.com"])
+            .args(args);
         process::run(&mut command)
     };
     git(&["init", "--quiet", "--initial-branch=main"])?;
@@ -93,20 +132,34 @@ fn make_repository(folder: &Path) -> Result<std::path::PathBuf> {
 }
 
 fn start_server(binaries: &Binaries, folder: &TempDir) -> Result<(Guard, String)> {
-    println!("$ flowcd-server serve --listen 127.0.0.1:0 --allow-local-repos --data-dir {}/data", folder.path().display());
+    println!(
+        "$ flowcd-server serve --listen 127.0.0.1:0 --allow-local-repos --data-dir {}/data",
+        folder.path().display()
+    );
     let mut child = Command::new(&binaries.server)
-        .args(["serve", "--listen", "127.0.0.1:0", "--allow-local-repos", "--data-dir"])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--allow-local-repos",
+            "--data-dir",
+        ])
         .arg(folder.path().join("data"))
         .env("FLOWCD_LOG_FILTER", "warn")
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start flowcd-server")?;
-    let stdout = child.stdout.take().context("the server has no standard output")?;
+    let stdout = child
+        .stdout
+        .take()
+        .context("the server has no standard output")?;
     let server = Guard::new("flowcd-server", child);
     let mut stdout = BufReader::new(stdout);
     let mut line = String::new();
     stdout.read_line(&mut line)?;
-    let start = line.find("http").with_context(|| format!("the server said {line:?} instead of its URL"))?;
+    let start = line
+        .find("http")
+        .with_context(|| format!("the server said {line:?} instead of its URL"))?;
     println!("{}", line.trim_end());
     // Whatever else it says is of no interest, but the pipe must not fill.
     std::thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
@@ -114,6 +167,10 @@ fn start_server(binaries: &Binaries, folder: &TempDir) -> Result<(Guard, String)
 }
 
 fn wait_for_interrupt() -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(tokio::signal::ctrl_c()).context("cannot wait for Ctrl-C")
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime
+        .block_on(tokio::signal::ctrl_c())
+        .context("cannot wait for Ctrl-C")
 }

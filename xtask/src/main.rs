@@ -1,6 +1,13 @@
 //! The project's own chores. `cargo xtask help` lists them.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to whoever started it")]
-#![expect(clippy::disallowed_methods, reason = "a chore starts processes and reads the environment")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a chore talks to whoever started it"
+)]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a chore starts processes and reads the environment"
+)]
 
 mod bench;
 mod ci;

@@ -31,22 +31,42 @@ impl Postgres {
             Some(bin) => bin,
             None => install()?,
         };
-        let folder = tempfile::Builder::new().prefix("flowcd-postgres-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("flowcd-postgres-")
+            .tempdir()?;
         let owner = owner()?;
         if let Some(owner) = &owner {
-            std::os::unix::fs::chown(folder.path(), Some(owner.uid.as_raw()), Some(owner.gid.as_raw()))?;
+            std::os::unix::fs::chown(
+                folder.path(),
+                Some(owner.uid.as_raw()),
+                Some(owner.gid.as_raw()),
+            )?;
         }
         let data = folder.path().join("data");
         let log = folder.path().join("log");
         run(command(&bin, "initdb", owner.as_ref(), folder.path())
-            .args(["--auth=trust", "--username=flowcd", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"])
+            .args([
+                "--auth=trust",
+                "--username=flowcd",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+                "-D",
+            ])
             .arg(&data)
             .stdout(Stdio::null()))?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let child = command(&bin, "postgres", owner.as_ref(), folder.path())
             .arg("-D")
             .arg(&data)
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=400"])
+            .args([
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+                "-c",
+                "max_connections=400",
+            ])
             // The data lives for minutes; it need not survive a power cut.
             .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
             .args(["-c", &format!("port={port}")])
@@ -56,22 +76,40 @@ impl Postgres {
             .context("cannot start postgres")?;
         let server = Guard::new("postgres", child);
         wait_until_ready(&bin, port, &log)?;
-        Ok(Self { url: format!("postgres://flowcd@127.0.0.1:{port}/postgres"), _server: server, _folder: folder })
+        Ok(Self {
+            url: format!("postgres://flowcd@127.0.0.1:{port}/postgres"),
+            _server: server,
+            _folder: folder,
+        })
     }
 }
 
 fn find_binaries() -> Option<PathBuf> {
-    let has_all = |folder: &PathBuf| ["initdb", "postgres", "pg_isready"].iter().all(|name| folder.join(name).exists());
+    let has_all = |folder: &PathBuf| {
+        ["initdb", "postgres", "pg_isready"]
+            .iter()
+            .all(|name| folder.join(name).exists())
+    };
     let mut versions: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
         .flatten()
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
         .collect();
     versions.sort();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).collect::<Vec<_>>();
-    versions.into_iter().rev().map(|(_, bin)| bin).chain(on_path).find(has_all)
+    versions
+        .into_iter()
+        .rev()
+        .map(|(_, bin)| bin)
+        .chain(on_path)
+        .find(has_all)
 }
 
 fn install() -> Result<PathBuf> {
@@ -89,9 +127,16 @@ fn install() -> Result<PathBuf> {
     }
     run(Command::new("apt-get").args(["update", "-qq"]))?;
     run(Command::new("apt-get")
-        .args(["install", "-y", "-qq", "--no-install-recommends", "postgresql"])
+        .args([
+            "install",
+            "-y",
+            "-qq",
+            "--no-install-recommends",
+            "postgresql",
+        ])
         .env("DEBIAN_FRONTEND", "noninteractive"))?;
-    find_binaries().context("PostgreSQL was installed, but its programs are not under /usr/lib/postgresql")
+    find_binaries()
+        .context("PostgreSQL was installed, but its programs are not under /usr/lib/postgresql")
 }
 
 /// Whom the server runs as: PostgreSQL refuses to run as root.
@@ -109,7 +154,12 @@ fn owner() -> Result<Option<User>> {
 
 fn command(bin: &Path, program: &str, owner: Option<&User>, folder: &Path) -> Command {
     let mut command = Command::new(bin.join(program));
-    command.current_dir(folder).env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").stdin(Stdio::null());
+    command
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null());
     if let Some(owner) = owner {
         command.uid(owner.uid.as_raw()).gid(owner.gid.as_raw());
     }
@@ -127,7 +177,10 @@ fn wait_until_ready(bin: &Path, port: u16, log: &Path) -> Result<()> {
             return Ok(());
         }
         if Instant::now() > give_up {
-            bail!("postgres did not become ready: {}", fs::read_to_string(log).unwrap_or_default());
+            bail!(
+                "postgres did not become ready: {}",
+                fs::read_to_string(log).unwrap_or_default()
+            );
         }
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -27,16 +27,24 @@ pub(crate) fn cargo() -> Command {
 
 /// Runs `command` to its end, which must be a good one.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start {command:?}"))?;
     ensure!(status.success(), "{command:?} ended with {status}");
     Ok(())
 }
 
 /// Runs `command` to its good end and answers what it printed.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("cannot start {command:?}"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot start {command:?}"))?;
     let stderr = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?} ended with {}: {stderr}", output.status);
+    ensure!(
+        output.status.success(),
+        "{command:?} ended with {}: {stderr}",
+        output.status
+    );
     String::from_utf8(output.stdout).with_context(|| format!("{command:?} printed no text"))
 }
 
@@ -44,15 +52,27 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 pub(crate) fn target_dir() -> Result<PathBuf> {
     let metadata = output(cargo().args(["metadata", "--format-version=1", "--no-deps"]))?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
-    let folder = metadata["target_directory"].as_str().context("cargo names no target directory")?;
+    let folder = metadata["target_directory"]
+        .as_str()
+        .context("cargo names no target directory")?;
     Ok(PathBuf::from(folder))
 }
 
 /// Builds the two binaries and answers where they are.
 pub(crate) fn build_binaries(profile: &str) -> Result<Binaries> {
-    run(cargo().args(["build", "--package=flowcd-server", "--package=flowcd-cli", "--bins", "--profile", profile]))?;
+    run(cargo().args([
+        "build",
+        "--package=flowcd-server",
+        "--package=flowcd-cli",
+        "--bins",
+        "--profile",
+        profile,
+    ]))?;
     let folder = target_dir()?.join(if profile == "dev" { "debug" } else { profile });
-    Ok(Binaries { server: folder.join("flowcd-server"), cli: folder.join("flowcd") })
+    Ok(Binaries {
+        server: folder.join("flowcd-server"),
+        cli: folder.join("flowcd"),
+    })
 }
 
 /// What was built.

@@ -16,8 +16,14 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let postgres = Postgres::start()?;
     let mut command = process::cargo();
-    command.arg("test").env("FLOWCD_TEST_POSTGRES_URL", &postgres.url);
-    if !args.cargo_test.iter().any(|arg| arg == "-p" || arg.starts_with("--package") || arg.starts_with("-p")) {
+    command
+        .arg("test")
+        .env("FLOWCD_TEST_POSTGRES_URL", &postgres.url);
+    if !args
+        .cargo_test
+        .iter()
+        .any(|arg| arg == "-p" || arg.starts_with("--package") || arg.starts_with("-p"))
+    {
         command.arg("--workspace");
     }
     process::run(command.arg("--no-fail-fast").args(&args.cargo_test))

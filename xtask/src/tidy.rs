@@ -15,16 +15,54 @@ use crate::process::{cargo, output, root};
 
 /// What each crate must never see, however far down; development dependencies do not count.
 const FORBIDDEN: [(&str, &[&str]); 6] = [
-    ("flowcd-model", &["actix-web", "diesel", "tokio", "reqwest", "clap"]),
-    ("flowcd-store", &["actix-web", "reqwest", "clap", "flowcd-engine", "flowcd-server", "flowcd-client"]),
-    ("flowcd-engine", &["actix-web", "diesel", "reqwest", "clap", "flowcd-store", "flowcd-server", "flowcd-client"]),
-    ("flowcd-client", &["actix-web", "diesel", "clap", "flowcd-store", "flowcd-engine", "flowcd-server"]),
-    ("flowcd-cli", &["actix-web", "diesel", "flowcd-store", "flowcd-server"]),
+    (
+        "flowcd-model",
+        &["actix-web", "diesel", "tokio", "reqwest", "clap"],
+    ),
+    (
+        "flowcd-store",
+        &[
+            "actix-web",
+            "reqwest",
+            "clap",
+            "flowcd-engine",
+            "flowcd-server",
+            "flowcd-client",
+        ],
+    ),
+    (
+        "flowcd-engine",
+        &[
+            "actix-web",
+            "diesel",
+            "reqwest",
+            "clap",
+            "flowcd-store",
+            "flowcd-server",
+            "flowcd-client",
+        ],
+    ),
+    (
+        "flowcd-client",
+        &[
+            "actix-web",
+            "diesel",
+            "clap",
+            "flowcd-store",
+            "flowcd-engine",
+            "flowcd-server",
+        ],
+    ),
+    (
+        "flowcd-cli",
+        &["actix-web", "diesel", "flowcd-store", "flowcd-server"],
+    ),
     ("flowcd-server", &["reqwest", "flowcd-client", "flowcd-cli"]),
 ];
 
 /// What a crate may only reach through another one of ours.
-const FORBIDDEN_DIRECT: [(&str, &[&str]); 1] = [("flowcd-server", &["diesel", "diesel_migrations", "r2d2"])];
+const FORBIDDEN_DIRECT: [(&str, &[&str]); 1] =
+    [("flowcd-server", &["diesel", "diesel_migrations", "r2d2"])];
 
 #[derive(Deserialize)]
 struct Deny {
@@ -58,21 +96,47 @@ struct Sources {
 
 /// Checks the arrows between the crates, and what comes from outside against `deny.toml`.
 pub(crate) fn dependencies() -> Result<()> {
-    let metadata: Value = serde_json::from_str(&output(cargo().args(["metadata", "--format-version=1", "--locked"]))?)?;
-    let packages = metadata["packages"].as_array().context("cargo names no packages")?;
-    let names: BTreeMap<&str, &str> =
-        packages.iter().filter_map(|package| Some((package["id"].as_str()?, package["name"].as_str()?))).collect();
-    let nodes = metadata["resolve"]["nodes"].as_array().context("cargo resolved nothing")?;
-    let arrows: BTreeMap<&str, Vec<&str>> = nodes.iter().filter_map(|node| Some((node["id"].as_str()?, arrows_of(node)))).collect();
+    let metadata: Value = serde_json::from_str(&output(cargo().args([
+        "metadata",
+        "--format-version=1",
+        "--locked",
+    ]))?)?;
+    let packages = metadata["packages"]
+        .as_array()
+        .context("cargo names no packages")?;
+    let names: BTreeMap<&str, &str> = packages
+        .iter()
+        .filter_map(|package| Some((package["id"].as_str()?, package["name"].as_str()?)))
+        .collect();
+    let nodes = metadata["resolve"]["nodes"]
+        .as_array()
+        .context("cargo resolved nothing")?;
+    let arrows: BTreeMap<&str, Vec<&str>> = nodes
+        .iter()
+        .filter_map(|node| Some((node["id"].as_str()?, arrows_of(node))))
+        .collect();
     let mut wrong = Vec::new();
     for (name, forbidden) in FORBIDDEN {
         let seen = reachable(&names, &arrows, name)?;
-        wrong.extend(forbidden.iter().filter(|other| seen.contains(**other)).map(|other| format!("{name} sees {other}")));
+        wrong.extend(
+            forbidden
+                .iter()
+                .filter(|other| seen.contains(**other))
+                .map(|other| format!("{name} sees {other}")),
+        );
     }
     for (name, forbidden) in FORBIDDEN_DIRECT {
-        let (id, _) = names.iter().find(|(_, known)| **known == name).with_context(|| format!("no crate {name}"))?;
+        let (id, _) = names
+            .iter()
+            .find(|(_, known)| **known == name)
+            .with_context(|| format!("no crate {name}"))?;
         let direct: BTreeSet<&str> = arrows[id].iter().map(|id| names[id]).collect();
-        wrong.extend(forbidden.iter().filter(|other| direct.contains(**other)).map(|other| format!("{name} uses {other}")));
+        wrong.extend(
+            forbidden
+                .iter()
+                .filter(|other| direct.contains(**other))
+                .map(|other| format!("{name} uses {other}")),
+        );
     }
     wrong.extend(outside(packages)?);
     ensure!(wrong.is_empty(), "{}", wrong.join("; "));
@@ -81,10 +145,17 @@ pub(crate) fn dependencies() -> Result<()> {
 
 fn arrows_of(node: &Value) -> Vec<&str> {
     let is_ordinary = |dependency: &Value| {
-        dependency["dep_kinds"].as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()))
+        dependency["dep_kinds"]
+            .as_array()
+            .is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].is_null()))
     };
     let dependencies = node["deps"].as_array();
-    dependencies.into_iter().flatten().filter(|one| is_ordinary(one)).filter_map(|one| one["pkg"].as_str()).collect()
+    dependencies
+        .into_iter()
+        .flatten()
+        .filter(|one| is_ordinary(one))
+        .filter_map(|one| one["pkg"].as_str())
+        .collect()
 }
 
 fn reachable<'a>(
@@ -92,7 +163,10 @@ fn reachable<'a>(
     arrows: &BTreeMap<&'a str, Vec<&'a str>>,
     name: &str,
 ) -> Result<BTreeSet<&'a str>> {
-    let (start, _) = names.iter().find(|(_, known)| **known == name).with_context(|| format!("no crate {name}"))?;
+    let (start, _) = names
+        .iter()
+        .find(|(_, known)| **known == name)
+        .with_context(|| format!("no crate {name}"))?;
     let mut seen = BTreeSet::new();
     let mut open = vec![*start];
     while let Some(id) = open.pop() {
@@ -107,16 +181,29 @@ fn reachable<'a>(
 
 /// Licences, bans and sources of `deny.toml`, for whoever has no `cargo deny`.
 fn outside(packages: &[Value]) -> Result<Vec<String>> {
-    let deny: Deny = toml::from_str(&fs::read_to_string(root().join("deny.toml"))?).context("cannot read deny.toml")?;
+    let deny: Deny = toml::from_str(&fs::read_to_string(root().join("deny.toml"))?)
+        .context("cannot read deny.toml")?;
     let mut wrong = Vec::new();
     for package in packages {
         let name = package["name"].as_str().unwrap_or_default();
         let version = package["version"].as_str().unwrap_or_default();
-        if let Some(ban) = deny.bans.deny.iter().find(|ban| ban.name == name || ban.name == format!("{name}@{version}")) {
+        if let Some(ban) = deny
+            .bans
+            .deny
+            .iter()
+            .find(|ban| ban.name == name || ban.name == format!("{name}@{version}"))
+        {
             wrong.push(format!("{name} {version} is banned: {}", ban.reason));
         }
-        let Some(source) = package["source"].as_str() else { continue };
-        if !deny.sources.allow_registry.iter().any(|allowed| source.ends_with(allowed.as_str())) {
+        let Some(source) = package["source"].as_str() else {
+            continue;
+        };
+        if !deny
+            .sources
+            .allow_registry
+            .iter()
+            .any(|allowed| source.ends_with(allowed.as_str()))
+        {
             wrong.push(format!("{name} {version} comes from {source}"));
         }
         let license = package["license"].as_str().unwrap_or("none");
@@ -130,14 +217,21 @@ fn outside(packages: &[Value]) -> Result<Vec<String>> {
 /// Whether an SPDX expression can be met with the licences allowed: one side of each OR, both sides of each AND.
 fn is_allowed(expression: &str, allowed: &BTreeSet<String>) -> bool {
     let expression = expression.replace('/', " OR ").replace(['(', ')'], " ");
-    expression.split(" AND ").all(|all| all.split(" OR ").any(|one| allowed.contains(one.trim())))
+    expression
+        .split(" AND ")
+        .all(|all| all.split(" OR ").any(|one| allowed.contains(one.trim())))
 }
 
 /// Known vulnerabilities, where `cargo deny` and its database can be had; it says so where they cannot.
 fn advisories() -> Result<()> {
-    let has_deny = cargo().args(["deny", "--version"]).output().is_ok_and(|output| output.status.success());
+    let has_deny = cargo()
+        .args(["deny", "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success());
     if !has_deny {
-        println!("note: advisories were not checked, `cargo deny` is not installed (cargo install cargo-deny)");
+        println!(
+            "note: advisories were not checked, `cargo deny` is not installed (cargo install cargo-deny)"
+        );
         return Ok(());
     }
     crate::process::run(cargo().args(["deny", "check", "advisories"]))
@@ -149,19 +243,33 @@ pub(crate) fn migrations() -> Result<()> {
     let postgres = migration_names(&root().join("migrations/postgres"))?;
     ensure!(!sqlite.is_empty(), "there are no migrations");
     let odd: Vec<_> = sqlite.symmetric_difference(&postgres).cloned().collect();
-    ensure!(odd.is_empty(), "only one database has the migrations {}", odd.join(", "));
+    ensure!(
+        odd.is_empty(),
+        "only one database has the migrations {}",
+        odd.join(", ")
+    );
     Ok(())
 }
 
 fn migration_names(folder: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?
+    {
         let path = entry?.path();
         for file in ["up.sql", "down.sql"] {
-            let text = fs::read_to_string(path.join(file)).with_context(|| format!("{} lacks {file}", path.display()))?;
-            ensure!(!text.trim().is_empty(), "{}/{file} is empty", path.display());
+            let text = fs::read_to_string(path.join(file))
+                .with_context(|| format!("{} lacks {file}", path.display()))?;
+            ensure!(
+                !text.trim().is_empty(),
+                "{}/{file} is empty",
+                path.display()
+            );
         }
-        let name = path.file_name().and_then(|name| name.to_str()).context("a migration's name is no text")?;
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .context("a migration's name is no text")?;
         names.insert(name.to_owned());
     }
     Ok(names)
@@ -169,20 +277,43 @@ fn migration_names(folder: &Path) -> Result<BTreeSet<String>> {
 
 /// Checks that the documents name paths and chores that exist, and that no module hides behind a name for everything.
 pub(crate) fn tree() -> Result<()> {
-    let files = output(std::process::Command::new("git").arg("ls-files").current_dir(root()))?;
+    let files = output(
+        std::process::Command::new("git")
+            .arg("ls-files")
+            .current_dir(root()),
+    )?;
     let files: BTreeSet<&str> = files.lines().collect();
     let mut wrong = Vec::new();
     for file in &files {
         let name = file.rsplit('/').next().unwrap_or(file);
-        if ["mod.rs", "util.rs", "utils.rs", "common.rs", "helpers.rs", "prelude.rs"].contains(&name) {
+        if [
+            "mod.rs",
+            "util.rs",
+            "utils.rs",
+            "common.rs",
+            "helpers.rs",
+            "prelude.rs",
+        ]
+        .contains(&name)
+        {
             wrong.push(format!("{file}: name it by what it is about"));
         }
     }
     for document in ["README.md", "README.zh-CN.md"] {
-        let text = fs::read_to_string(root().join(document)).with_context(|| format!("cannot read {document}"))?;
+        let text = fs::read_to_string(root().join(document))
+            .with_context(|| format!("cannot read {document}"))?;
         for quoted in text.split('`').skip(1).step_by(2) {
             let is_path = quoted.contains('/')
-                && ["crates/", "migrations/", "openapi/", "xtask/", "docs/", ".ci/"].iter().any(|start| quoted.starts_with(start));
+                && [
+                    "crates/",
+                    "migrations/",
+                    "openapi/",
+                    "xtask/",
+                    "docs/",
+                    ".ci/",
+                ]
+                .iter()
+                .any(|start| quoted.starts_with(start));
             if is_path && !root().join(quoted).exists() {
                 wrong.push(format!("{document} names `{quoted}`, which is not there"));
             }
@@ -200,8 +331,15 @@ mod tests {
 
     #[test]
     fn a_licence_is_allowed_when_one_choice_of_each_part_is() {
-        let allowed = ["MIT", "Apache-2.0", "Unicode-3.0"].map(str::to_owned).into();
-        for good in ["MIT", "MIT OR GPL-3.0", "MIT/Apache-2.0", "(MIT OR Apache-2.0) AND Unicode-3.0"] {
+        let allowed = ["MIT", "Apache-2.0", "Unicode-3.0"]
+            .map(str::to_owned)
+            .into();
+        for good in [
+            "MIT",
+            "MIT OR GPL-3.0",
+            "MIT/Apache-2.0",
+            "(MIT OR Apache-2.0) AND Unicode-3.0",
+        ] {
             assert!(is_allowed(good, &allowed), "{good}");
         }
         for bad in ["GPL-3.0-or-later", "MIT AND GPL-3.0", "none", ""] {

@@ -26,10 +26,16 @@ impl DataDir {
     /// Makes the folder (mode 0700) with what is missing in it, and takes its lock.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         create_private(path)?;
-        let path = path.canonicalize().with_context(|| format!("cannot resolve `{}`", path.display()))?;
+        let path = path
+            .canonicalize()
+            .with_context(|| format!("cannot resolve `{}`", path.display()))?;
         let lock = lock(&path)?;
         let instance = instance(&path)?;
-        let data_dir = Self { path, instance, _lock: lock };
+        let data_dir = Self {
+            path,
+            instance,
+            _lock: lock,
+        };
         create_private(&data_dir.work_dir())?;
         create_private(&data_dir.mirrors())?;
         Ok(data_dir)
@@ -66,12 +72,20 @@ pub(crate) fn create_private(path: &Path) -> anyhow::Result<()> {
 
 fn lock(path: &Path) -> anyhow::Result<Flock<File>> {
     let place = path.join("server.lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&place);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&place);
     let file = file.with_context(|| format!("cannot open `{}`", place.display()))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => Ok(lock),
         Err((_, Errno::EWOULDBLOCK)) => {
-            bail!("another server works on the data folder `{}`; stop it, or give this one another --data-dir", path.display())
+            bail!(
+                "another server works on the data folder `{}`; stop it, or give this one another --data-dir",
+                path.display()
+            )
         }
         Err((_, errno)) => Err(errno).with_context(|| format!("cannot lock `{}`", place.display())),
     }
@@ -84,13 +98,25 @@ fn instance(path: &Path) -> anyhow::Result<String> {
         Ok(_) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", place.display())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read `{}`", place.display()));
+        }
     }
-    let instance: String = (0..16).map(|_| char::from(b'a' + rand::rng().random_range(0..26))).collect();
+    let instance: String = (0..16)
+        .map(|_| char::from(b'a' + rand::rng().random_range(0..26)))
+        .collect();
     let new = path.join("instance.new");
-    let written = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new);
+    let written = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&new);
     written
-        .and_then(|mut file| file.write_all(instance.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|mut file| {
+            file.write_all(instance.as_bytes())
+                .and_then(|()| file.sync_all())
+        })
         .and_then(|()| fs::rename(&new, &place))
         .with_context(|| format!("cannot write `{}`", place.display()))?;
     Ok(instance)

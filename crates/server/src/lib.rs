@@ -76,7 +76,10 @@ impl Running {
         };
         tokio::join!(self.http.stop(true), runners);
         self.sweeper.await.context("the sweeper ended badly")?;
-        self.http_task.await.context("the HTTP server ended badly")?.context("the HTTP server failed")
+        self.http_task
+            .await
+            .context("the HTTP server ended badly")?
+            .context("the HTTP server failed")
     }
 }
 
@@ -91,11 +94,18 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     let data_dir = DataDir::open(&config.data_dir)?;
     let store = config.open_store().await?;
     service::user::ensure_admin(&store, &config).await?;
-    let listener = TcpListener::bind(config.listen)
-        .with_context(|| format!("cannot listen on {}; is another server there?", config.listen))?;
+    let listener = TcpListener::bind(config.listen).with_context(|| {
+        format!(
+            "cannot listen on {}; is another server there?",
+            config.listen
+        )
+    })?;
     listener.set_nonblocking(true)?;
     let addr = listener.local_addr()?;
-    let url = config.base_url.as_ref().map_or_else(|| format!("http://{addr}"), |url| url.as_str().trim_end_matches('/').to_owned());
+    let url = config.base_url.as_ref().map_or_else(
+        || format!("http://{addr}"),
+        |url| url.as_str().trim_end_matches('/').to_owned(),
+    );
 
     let metrics = Metrics::new()?;
     let logs = Logs::open(store.clone(), data_dir.path(), config.max_log_bytes)?;
@@ -104,7 +114,10 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         work_dir: data_dir.work_dir(),
         mirrors: data_dir.mirrors(),
         n_runners: config.runners,
-        policy: RepoPolicy { local: config.allow_local_repos, http: config.allow_http_repos },
+        policy: RepoPolicy {
+            local: config.allow_local_repos,
+            http: config.allow_http_repos,
+        },
         limits: flowcd_engine::Limits::default(),
         log_retention: config.log_retention,
         base_url: url.clone(),
@@ -113,7 +126,14 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     work::settle_dead_runs(&work).await?;
 
     let stopping = CancellationToken::new();
-    let state = AppState::new(config.clone(), store.clone(), logs, work.clone(), metrics, stopping.clone());
+    let state = AppState::new(
+        config.clone(),
+        store.clone(),
+        logs,
+        work.clone(),
+        metrics,
+        stopping.clone(),
+    );
     let http = HttpServer::new(move || api::app(state.clone()))
         .workers(http_workers())
         .disable_signals()
@@ -139,5 +159,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
 }
 
 fn http_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(8)
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8)
 }

@@ -58,21 +58,35 @@ impl Logs {
     /// Keeps logs below `folder`, which is made when it is not there.
     pub(crate) fn open(store: Store, folder: &Path, limit_bytes: u64) -> Result<Self, LogError> {
         let objects = LocalFileSystem::new_with_prefix(folder)?.with_automatic_cleanup(true);
-        Ok(Self { store, objects: Arc::new(objects), limit_bytes })
+        Ok(Self {
+            store,
+            objects: Arc::new(objects),
+            limit_bytes,
+        })
     }
 
     /// Removes objects that no row names any more.
     pub(crate) async fn delete_objects(&self, objects: Vec<ObjectPath>) -> Result<(), LogError> {
         let objects = stream::iter(objects.into_iter().map(Ok)).boxed();
-        self.objects.delete_stream(objects).try_for_each(|_| async { Ok(()) }).await?;
+        self.objects
+            .delete_stream(objects)
+            .try_for_each(|_| async { Ok(()) })
+            .await?;
         Ok(())
     }
 
     /// Removes all objects of a task. Its rows go with the task.
     pub(crate) async fn delete_task(&self, task: &TaskId) -> Result<(), LogError> {
         let folder = ObjectPath::from_iter(["logs", task.as_str()]);
-        let objects = self.objects.list(Some(&folder)).map_ok(|object| object.location).boxed();
-        self.objects.delete_stream(objects).try_for_each(|_| async { Ok(()) }).await?;
+        let objects = self
+            .objects
+            .list(Some(&folder))
+            .map_ok(|object| object.location)
+            .boxed();
+        self.objects
+            .delete_stream(objects)
+            .try_for_each(|_| async { Ok(()) })
+            .await?;
         Ok(())
     }
 }

@@ -90,7 +90,9 @@ impl Work {
             channels,
             hasher: RandomState::new(),
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Says that there may be a pending task.
@@ -108,7 +110,8 @@ impl Work {
 
     /// Says that a task or its log changed.
     pub(crate) fn changed(&self, task: &TaskId) {
-        self.channel(task).send_modify(|version| *version = version.wrapping_add(1));
+        self.channel(task)
+            .send_modify(|version| *version = version.wrapping_add(1));
     }
 
     /// A receiver that wakes when the task may have changed.

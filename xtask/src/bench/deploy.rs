@@ -20,7 +20,13 @@ use crate::process::{Binaries, run};
 /// From an accepted dispatch to the runner, and to the first byte of the first step's log.
 pub(super) async fn dispatch(binaries: &Binaries, rounds: usize) -> Result<()> {
     let server = Server::start(binaries, &[])?;
-    let app = server.application("dispatch", "steps:\n  - run: echo first\n", Secrets::default()).await?;
+    let app = server
+        .application(
+            "dispatch",
+            "steps:\n  - run: echo first\n",
+            Secrets::default(),
+        )
+        .await?;
     let warm = server.dispatch(&app).await?;
     server.finish(&warm).await?;
     let (mut claimed, mut first_byte) = (Vec::new(), Vec::new());
@@ -40,9 +46,21 @@ pub(super) async fn dispatch(binaries: &Binaries, rounds: usize) -> Result<()> {
     }
     server.stop()?;
     let (claimed, first_byte) = (Sample::new(claimed), Sample::new(first_byte));
-    report("accepted to claimed, p50 (ms, whole ones)", &claimed, "under 5");
-    report("accepted to first log byte at the client, p50 (ms)", &first_byte, "under 50");
-    report("accepted to first log byte at the client, p99 (ms)", format!("{:.3}", first_byte.quantile(0.99)), "under 150");
+    report(
+        "accepted to claimed, p50 (ms, whole ones)",
+        &claimed,
+        "under 5",
+    );
+    report(
+        "accepted to first log byte at the client, p50 (ms)",
+        &first_byte,
+        "under 50",
+    );
+    report(
+        "accepted to first log byte at the client, p99 (ms)",
+        format!("{:.3}", first_byte.quantile(0.99)),
+        "under 150",
+    );
     Ok(())
 }
 
@@ -51,8 +69,12 @@ pub(super) async fn steps(binaries: &Binaries, rounds: usize) -> Result<()> {
     const N_STEPS: usize = 200;
     let server = Server::start(binaries, &[])?;
     let pipeline = |n_steps: usize| format!("steps:\n{}", "  - run: 'true'\n".repeat(n_steps));
-    let few = server.application("few", &pipeline(1), Secrets::default()).await?;
-    let many = server.application("many", &pipeline(1 + N_STEPS), Secrets::default()).await?;
+    let few = server
+        .application("few", &pipeline(1), Secrets::default())
+        .await?;
+    let many = server
+        .application("many", &pipeline(1 + N_STEPS), Secrets::default())
+        .await?;
     let folder = tempfile::tempdir()?;
     let (mut ours, mut floors, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..=rounds {
@@ -73,21 +95,40 @@ pub(super) async fn steps(binaries: &Binaries, rounds: usize) -> Result<()> {
     }
     server.stop()?;
     report("one more no-op step (ms)", Sample::new(ours), "");
-    report("posix_spawn of `sh -c true`, a pipe and a file (ms)", Sample::new(floors), "the floor");
-    report("one more no-op step / floor", Sample::new(ratios), "at most 1.5");
+    report(
+        "posix_spawn of `sh -c true`, a pipe and a file (ms)",
+        Sample::new(floors),
+        "the floor",
+    );
+    report(
+        "one more no-op step / floor",
+        Sample::new(ratios),
+        "at most 1.5",
+    );
     Ok(())
 }
 
 fn run_seconds(task: &Task) -> Result<f64> {
-    let (started, finished) = (task.started_time.context("no start")?, task.finished_time.context("no end")?);
+    let (started, finished) = (
+        task.started_time.context("no start")?,
+        task.finished_time.context("no end")?,
+    );
     Ok(finished.since_ms(started) as f64 / 1000.0)
 }
 
 /// What a step costs at the least: the standard library spawns by `posix_spawn` here.
 fn spawn_floor(file: &std::path::Path) -> Result<()> {
-    let mut child = Command::new("/bin/sh").args(["-c", "true"]).stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", "true"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
     let mut printed = Vec::new();
-    child.stdout.take().context("no output")?.read_to_end(&mut printed)?;
+    child
+        .stdout
+        .take()
+        .context("no output")?
+        .read_to_end(&mut printed)?;
     child.wait()?;
     File::create(file)?.write_all(&printed)?;
     Ok(())
@@ -100,10 +141,19 @@ pub(super) async fn logs(binaries: &Binaries, rounds: usize) -> Result<()> {
     let input = server.folder.path().join("input");
     write_lines(&input, N_LINES)?;
     let megabytes = fs::metadata(&input)?.len() as f64 / 1e6;
-    let secrets = (0..20).map(|number| (format!("SECRET_{number}"), format!("s3cret-value-{number:04}-{}", "abcdef".repeat(3))));
+    let secrets = (0..20).map(|number| {
+        (
+            format!("SECRET_{number}"),
+            format!("s3cret-value-{number:04}-{}", "abcdef".repeat(3)),
+        )
+    });
     let pipeline = format!("steps:\n  - run: cat {}\n", input.display());
-    let app = server.application("logs", &pipeline, Secrets(secrets.collect())).await?;
-    let plain = server.application("plain", &pipeline, Secrets::default()).await?;
+    let app = server
+        .application("logs", &pipeline, Secrets(secrets.collect()))
+        .await?;
+    let plain = server
+        .application("plain", &pipeline, Secrets::default())
+        .await?;
     let stored = server.folder.path().join("stored");
     let copy = format!("cat {} | cat > {}", input.display(), stored.display());
     let (mut ours, mut ratios, mut plain_ratios) = (Vec::new(), Vec::new(), Vec::new());
@@ -123,16 +173,32 @@ pub(super) async fn logs(binaries: &Binaries, rounds: usize) -> Result<()> {
         plain_ratios.push(rates[1] / floor);
     }
     server.stop()?;
-    report("log capture, 100-byte lines, 20 secrets (MB/s)", Sample::new(ours), "at least 189");
-    report("log capture with 20 secrets / `cat | cat > file`", Sample::new(ratios), "at least 0.3");
-    report("log capture without secrets / `cat | cat > file`", Sample::new(plain_ratios), "");
+    report(
+        "log capture, 100-byte lines, 20 secrets (MB/s)",
+        Sample::new(ours),
+        "at least 189",
+    );
+    report(
+        "log capture with 20 secrets / `cat | cat > file`",
+        Sample::new(ratios),
+        "at least 0.3",
+    );
+    report(
+        "log capture without secrets / `cat | cat > file`",
+        Sample::new(plain_ratios),
+        "",
+    );
     Ok(())
 }
 
 fn write_lines(path: &std::path::Path, n_lines: usize) -> Result<()> {
     let mut file = std::io::BufWriter::new(File::create(path)?);
     for number in 0..n_lines {
-        writeln!(file, "{number:09} compiling crate number {number:09} of the workspace with the usual settings, no news {:04}", number % 7919)?;
+        writeln!(
+            file,
+            "{number:09} compiling crate number {number:09} of the workspace with the usual settings, no news {:04}",
+            number % 7919
+        )?;
     }
     file.flush()?;
     Ok(())
@@ -142,7 +208,9 @@ fn write_lines(path: &std::path::Path, n_lines: usize) -> Result<()> {
 pub(super) async fn throughput(binaries: &Binaries, rounds: usize) -> Result<()> {
     const N_TASKS: usize = 100;
     let server = Server::start(binaries, &[])?;
-    let app = server.application("noop", "steps:\n  - run: 'true'\n", Secrets::default()).await?;
+    let app = server
+        .application("noop", "steps:\n  - run: 'true'\n", Secrets::default())
+        .await?;
     let warm = server.dispatch(&app).await?;
     server.finish(&warm).await?;
     let mut rates = Vec::new();
@@ -155,6 +223,10 @@ pub(super) async fn throughput(binaries: &Binaries, rounds: usize) -> Result<()>
         rates.push(N_TASKS as f64 / started.elapsed().as_secs_f64());
     }
     server.stop()?;
-    report("no-op deployments with checkout, 2 runners (per second)", Sample::new(rates), "at least 210 without checkout");
+    report(
+        "no-op deployments with checkout, 2 runners (per second)",
+        Sample::new(rates),
+        "at least 210 without checkout",
+    );
     Ok(())
 }

@@ -45,31 +45,73 @@ impl Server {
         let folder = tempfile::Builder::new().prefix("flowcd-bench-").tempdir()?;
         let data = folder.path().join("data");
         // The first start makes the database and hashes a password; the second one is measured.
-        run(Command::new(&binaries.server).args(["migrate", "--data-dir"]).arg(&data).stdout(Stdio::null()))?;
+        run(Command::new(&binaries.server)
+            .args(["migrate", "--data-dir"])
+            .arg(&data)
+            .stdout(Stdio::null()))?;
         let spawn = || -> Result<(Guard, u32, String, Duration)> {
             let started = Instant::now();
             let mut child = Command::new(&binaries.server)
-                .args(["serve", "--listen", "127.0.0.1:0", "--runners", "2", "--allow-local-repos"])
+                .args([
+                    "serve",
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--runners",
+                    "2",
+                    "--allow-local-repos",
+                ])
                 .args(arguments)
                 .arg("--data-dir")
                 .arg(&data)
-                .envs([("FLOWCD_LOG_FILTER", "warn"), ("FLOWCD_ADMIN_PASSWORD", "bench-password-of-no-use")])
+                .envs([
+                    ("FLOWCD_LOG_FILTER", "warn"),
+                    ("FLOWCD_ADMIN_PASSWORD", "bench-password-of-no-use"),
+                ])
                 .stdout(Stdio::piped())
                 .spawn()
                 .context("cannot start flowcd-server")?;
             let mut line = String::new();
             BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
             let ready_after = started.elapsed();
-            let start = line.find("http").with_context(|| format!("no URL in {line:?}"))?;
+            let start = line
+                .find("http")
+                .with_context(|| format!("no URL in {line:?}"))?;
             let pid = child.id();
-            Ok((Guard::new("flowcd-server", child), pid, line[start..].trim().to_owned(), ready_after))
+            Ok((
+                Guard::new("flowcd-server", child),
+                pid,
+                line[start..].trim().to_owned(),
+                ready_after,
+            ))
         };
         spawn()?.0.stop(Duration::from_secs(40))?;
         let (guard, pid, url, ready_after) = spawn()?;
-        let create = ["token", "create", "--user", "admin", "--description", "bench", "--expires", "1d", "--data-dir"];
-        let token = output(Command::new(&binaries.server).args(create).arg(&data))?.trim().to_owned();
-        let client = Client::builder(&url)?.token(SecretString::from(token.clone())).build()?;
-        Ok(Self { client, url, token, folder, ready_after, pid, guard })
+        let create = [
+            "token",
+            "create",
+            "--user",
+            "admin",
+            "--description",
+            "bench",
+            "--expires",
+            "1d",
+            "--data-dir",
+        ];
+        let token = output(Command::new(&binaries.server).args(create).arg(&data))?
+            .trim()
+            .to_owned();
+        let client = Client::builder(&url)?
+            .token(SecretString::from(token.clone()))
+            .build()?;
+        Ok(Self {
+            client,
+            url,
+            token,
+            folder,
+            ready_after,
+            pid,
+            guard,
+        })
     }
 
     /// Stops it.
@@ -80,19 +122,41 @@ impl Server {
     /// Its resident memory in bytes.
     pub(super) fn resident_bytes(&self) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .context("no VmRSS")?;
+        let kib: f64 = line
+            .split_whitespace()
+            .nth(1)
+            .context("no number")?
+            .parse()?;
         Ok(kib * 1024.0)
     }
 
     /// An application with a repository of its own that holds `pipeline`.
-    pub(super) async fn application(&self, name: &str, pipeline: &str, secrets: Secrets) -> Result<App> {
+    pub(super) async fn application(
+        &self,
+        name: &str,
+        pipeline: &str,
+        secrets: Secrets,
+    ) -> Result<App> {
         let path = self.folder.path().join(name);
         fs::create_dir(&path)?;
         fs::write(path.join("serverless-pipeline.yaml"), pipeline)?;
         let git = |args: &[&str]| {
-            let identity = ["-c", "user.name=Bench", "-c", "user.email=bench@example.com"];
-            output(Command::new("git").current_dir(&path).args(identity).args(args))
+            let identity = [
+                "-c",
+                "user.name=Bench",
+                "-c",
+                "user.email=bench@example.com",
+            ];
+            output(
+                Command::new("git")
+                    .current_dir(&path)
+                    .args(identity)
+                    .args(args),
+            )
         };
         git(&["init", "--quiet", "--initial-branch=main"])?;
         git(&["add", "."])?;
@@ -132,7 +196,11 @@ impl Server {
             event?;
         }
         let task = self.client.get_task(task).await?;
-        ensure!(task.status == TaskStatus::Success, "the task ended as {}: {task:?}", task.status);
+        ensure!(
+            task.status == TaskStatus::Success,
+            "the task ended as {}: {task:?}",
+            task.status
+        );
         Ok(task)
     }
 }
@@ -154,7 +222,11 @@ pub(super) async fn idle(binaries: &Binaries, rounds: usize) -> Result<()> {
         ready.push(server.ready_after.as_secs_f64() * 1000.0);
         server.stop()?;
     }
-    report("idle server, resident memory (MB)", Sample::new(memory), "under 25");
+    report(
+        "idle server, resident memory (MB)",
+        Sample::new(memory),
+        "under 25",
+    );
     report("exec to ready (ms)", Sample::new(ready), "under 100");
     Ok(())
 }

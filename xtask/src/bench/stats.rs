@@ -27,7 +27,13 @@ impl Sample {
 /// `median [min .. max]`.
 impl fmt::Display for Sample {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3} [{:.3} .. {:.3}]", self.median(), self.quantile(0.0), self.quantile(1.0))
+        write!(
+            f,
+            "{:.3} [{:.3} .. {:.3}]",
+            self.median(),
+            self.quantile(0.0),
+            self.quantile(1.0)
+        )
     }
 }
 

@@ -17,7 +17,10 @@ pub(super) fn decode(frame: &[u8], n_bytes: u64) -> io::Result<Bytes> {
     let capacity = usize::try_from(n_bytes).map_err(io::Error::other)?;
     let raw = zstd::bulk::decompress(frame, capacity)?;
     if raw.len() != capacity {
-        return Err(io::Error::other(format!("expected {capacity} bytes, found {}", raw.len())));
+        return Err(io::Error::other(format!(
+            "expected {capacity} bytes, found {}",
+            raw.len()
+        )));
     }
     Ok(raw.into())
 }

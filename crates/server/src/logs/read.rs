@@ -69,7 +69,11 @@ impl Logs {
         let mut pieces = Vec::new();
         let mut next = from;
         let end = from.saturating_add(limit);
-        for segment in self.store.segments(task, step, from, SEGMENTS_PER_READ).await? {
+        for segment in self
+            .store
+            .segments(task, step, from, SEGMENTS_PER_READ)
+            .await?
+        {
             let segment_end = segment.first_byte + segment.n_bytes;
             if next >= end || segment_end <= next {
                 continue;
@@ -80,10 +84,16 @@ impl Logs {
                     let wanted = (segment_end.min(end) - next) as usize;
                     let bytes = raw.slice(skipped as usize..skipped as usize + wanted);
                     next += bytes.len() as u64;
-                    pieces.push(Piece::Bytes { from: next - bytes.len() as u64, bytes });
+                    pieces.push(Piece::Bytes {
+                        from: next - bytes.len() as u64,
+                        bytes,
+                    });
                 }
                 None => {
-                    pieces.push(Piece::Gap { from: next, n_bytes: segment_end - next });
+                    pieces.push(Piece::Gap {
+                        from: next,
+                        n_bytes: segment_end - next,
+                    });
                     next = segment_end;
                 }
             }
@@ -99,14 +109,23 @@ impl Logs {
         n_lines: u64,
     ) -> Result<u64, LogError> {
         // One line more: when the log ends in a newline, that one ends the last line and begins none.
-        let segments = self.store.log_tail(task, step, n_lines.saturating_add(1)).await?;
-        let Some(last) = segments.last() else { return Ok(0) };
+        let segments = self
+            .store
+            .log_tail(task, step, n_lines.saturating_add(1))
+            .await?;
+        let Some(last) = segments.last() else {
+            return Ok(0);
+        };
         let is_last_line_open = match self.load(last).await? {
             Some(raw) => !raw.ends_with(b"\n"),
             None => false,
         };
         let n_newlines = last.first_line + last.n_lines;
-        let newlines_in_tail = if is_last_line_open { n_lines.saturating_sub(1) } else { n_lines };
+        let newlines_in_tail = if is_last_line_open {
+            n_lines.saturating_sub(1)
+        } else {
+            n_lines
+        };
         // The tail begins behind this newline, counted from 1; at 0 it is the whole log.
         let newline = n_newlines.saturating_sub(newlines_in_tail);
         if n_lines == 0 {
@@ -115,20 +134,33 @@ impl Logs {
         let holder = segments.iter().find(|segment| {
             segment.first_line < newline && newline <= segment.first_line + segment.n_lines
         });
-        let Some(holder) = holder.filter(|_| newline > 0) else { return Ok(0) };
-        let Some(raw) = self.load(holder).await? else { return Ok(holder.first_byte + holder.n_bytes) };
+        let Some(holder) = holder.filter(|_| newline > 0) else {
+            return Ok(0);
+        };
+        let Some(raw) = self.load(holder).await? else {
+            return Ok(holder.first_byte + holder.n_bytes);
+        };
         let mut ends = raw.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        let place = ends.nth((newline - holder.first_line - 1) as usize).map_or(0, |(place, _)| place as u64 + 1);
+        let place = ends
+            .nth((newline - holder.first_line - 1) as usize)
+            .map_or(0, |(place, _)| place as u64 + 1);
         Ok(holder.first_byte + place)
     }
 
     /// The bytes of a segment; `None` for a gap.
     pub(super) async fn load(&self, segment: &Segment) -> Result<Option<Bytes>, LogError> {
-        let Some(object) = &segment.object else { return Ok(None) };
+        let Some(object) = &segment.object else {
+            return Ok(None);
+        };
         let range = segment.object_offset..segment.object_offset + segment.object_bytes;
-        let frame = self.objects.get_range(&ObjectPath::from(object.as_str()), range).await?;
-        let raw = frame::decode(&frame, segment.n_bytes)
-            .map_err(|source| LogError::Damaged { object: object.clone(), source })?;
+        let frame = self
+            .objects
+            .get_range(&ObjectPath::from(object.as_str()), range)
+            .await?;
+        let raw = frame::decode(&frame, segment.n_bytes).map_err(|source| LogError::Damaged {
+            object: object.clone(),
+            source,
+        })?;
         Ok(Some(raw))
     }
 }

@@ -56,7 +56,11 @@ impl StepLog {
     }
 
     /// Stores `chunks` as a segment each, while the step runs.
-    pub(crate) async fn append(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Result<Rows, LogError> {
+    pub(crate) async fn append(
+        &mut self,
+        logs: &Logs,
+        chunks: Vec<Bytes>,
+    ) -> Result<Rows, LogError> {
         let n_before = self.segments.len();
         for raw in chunks {
             let (raw, frame) = compress(raw).await?;
@@ -69,22 +73,39 @@ impl StepLog {
         let slack_bytes = (logs.limit_bytes / 8).max(SMALL_BYTES);
         if self.kept_bytes > logs.limit_bytes.saturating_add(slack_bytes) {
             let dropped = self.drop_middle(logs.limit_bytes);
-            return Ok(Rows::Replace(self.segments.iter().cloned().collect(), dropped));
+            return Ok(Rows::Replace(
+                self.segments.iter().cloned().collect(),
+                dropped,
+            ));
         }
-        Ok(Rows::Append(self.segments.iter().skip(n_before).cloned().collect()))
+        Ok(Rows::Append(
+            self.segments.iter().skip(n_before).cloned().collect(),
+        ))
     }
 
     /// Ends the log: `chunks` are its last bytes, and everything becomes one object.
-    pub(crate) async fn finish(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Result<Rows, LogError> {
+    pub(crate) async fn finish(
+        &mut self,
+        logs: &Logs,
+        chunks: Vec<Bytes>,
+    ) -> Result<Rows, LogError> {
         let chunk_bytes: u64 = chunks.iter().map(|chunk| chunk.len() as u64).sum();
         if self.segments.is_empty() && chunk_bytes <= logs.limit_bytes {
             return self.write_whole(logs, chunks).await;
         }
         self.append(logs, chunks).await?;
         let mut dropped = self.drop_middle(logs.limit_bytes);
-        dropped.extend(self.segments.iter().filter_map(|segment| segment.object.as_deref()).map(ObjectPath::from));
+        dropped.extend(
+            self.segments
+                .iter()
+                .filter_map(|segment| segment.object.as_deref())
+                .map(ObjectPath::from),
+        );
         self.compact(logs).await?;
-        Ok(Rows::Replace(self.segments.iter().cloned().collect(), dropped))
+        Ok(Rows::Replace(
+            self.segments.iter().cloned().collect(),
+            dropped,
+        ))
     }
 
     /// Writes a log that fits in memory and of which nothing is stored yet.
@@ -96,14 +117,27 @@ impl StepLog {
         let mut whole = Vec::new();
         for raw in chunks {
             let (raw, frame) = compress(raw).await?;
-            self.push(&raw, &object, whole.len() as u64, frame.len() as u64, logs.limit_bytes);
+            self.push(
+                &raw,
+                &object,
+                whole.len() as u64,
+                frame.len() as u64,
+                logs.limit_bytes,
+            );
             whole.extend_from_slice(&frame);
         }
         logs.objects.put(&object, whole.into()).await?;
         Ok(Rows::Append(self.segments.iter().cloned().collect()))
     }
 
-    fn push(&mut self, raw: &[u8], object: &ObjectPath, offset: u64, object_bytes: u64, limit_bytes: u64) {
+    fn push(
+        &mut self,
+        raw: &[u8],
+        object: &ObjectPath,
+        offset: u64,
+        object_bytes: u64,
+        limit_bytes: u64,
+    ) {
         let segment = Segment {
             step_count: self.step,
             first_byte: self.end,
@@ -146,7 +180,12 @@ impl StepLog {
                     gap.n_lines += segment.n_lines;
                 }
                 None => {
-                    gap = Some(Segment { object: None, object_offset: 0, object_bytes: 0, ..segment });
+                    gap = Some(Segment {
+                        object: None,
+                        object_offset: 0,
+                        object_bytes: 0,
+                        ..segment
+                    });
                 }
             }
         }
@@ -164,14 +203,22 @@ impl StepLog {
         let mut joined: Option<(Segment, Vec<u8>)> = None;
         for segment in std::mem::take(&mut self.segments) {
             let is_small = segment.object.is_some() && segment.n_bytes < SMALL_BYTES;
-            if !is_small || joined.as_ref().is_some_and(|(_, raw)| raw.len() >= JOINED_BYTES) {
+            if !is_small
+                || joined
+                    .as_ref()
+                    .is_some_and(|(_, raw)| raw.len() >= JOINED_BYTES)
+            {
                 if let Some(done) = joined.take() {
-                    compacted.push_back(write_joined(&mut upload, &mut offset, &object, done).await?);
+                    compacted
+                        .push_back(write_joined(&mut upload, &mut offset, &object, done).await?);
                 }
             }
             let Some(from) = &segment.object else {
                 // A frame that no row names: it tells whoever reads the file with other tools.
-                let note = format!("\n[flowcd: {} bytes left out here by the log's size limit]\n", segment.n_bytes);
+                let note = format!(
+                    "\n[flowcd: {} bytes left out here by the log's size limit]\n",
+                    segment.n_bytes
+                );
                 let (_, note) = compress(note.into()).await?;
                 upload.write(&note);
                 offset += note.len() as u64;
@@ -191,10 +238,17 @@ impl StepLog {
                 continue;
             }
             let range = segment.object_offset..segment.object_offset + segment.object_bytes;
-            let frame = logs.objects.get_range(&ObjectPath::from(from.as_str()), range).await?;
+            let frame = logs
+                .objects
+                .get_range(&ObjectPath::from(from.as_str()), range)
+                .await?;
             upload.wait_for_capacity(2).await?;
             upload.write(&frame);
-            compacted.push_back(Segment { object: Some(object.to_string()), object_offset: offset, ..segment });
+            compacted.push_back(Segment {
+                object: Some(object.to_string()),
+                object_offset: offset,
+                ..segment
+            });
             offset += frame.len() as u64;
         }
         if let Some(done) = joined.take() {
@@ -229,6 +283,10 @@ async fn write_joined(
 async fn compress(raw: Bytes) -> Result<(Bytes, Vec<u8>), LogError> {
     let is_long = raw.len() > 16 * 1024;
     let work = move || frame::encode(&raw).map(|frame| (raw, frame));
-    let done = if is_long { tokio::task::spawn_blocking(work).await? } else { work() };
+    let done = if is_long {
+        tokio::task::spawn_blocking(work).await?
+    } else {
+        work()
+    };
     done.map_err(LogError::Encode)
 }

@@ -13,7 +13,9 @@ pub(crate) fn for_repo(
     accounts: Vec<(ProviderAccount, SecretString)>,
 ) -> Option<Credential> {
     let origin = url.origin()?;
-    let (account, password) = accounts.into_iter().find(|(account, _)| account.origin == origin)?;
+    let (account, password) = accounts
+        .into_iter()
+        .find(|(account, _)| account.origin == origin)?;
     let username = account.username.unwrap_or_else(|| {
         match provider {
             Provider::Github => "x-access-token",
@@ -40,13 +42,27 @@ mod tests {
                 origin: "https://git.example.com".to_owned(),
                 username: username.map(str::to_owned),
             };
-            let url = RepoUrl::parse(url, &RepoPolicy { local: true, http: true }).expect("a good URL");
-            for_repo(&url, provider, "owner", vec![(account, "token".into())]).map(|credential| credential.username)
+            let url = RepoUrl::parse(
+                url,
+                &RepoPolicy {
+                    local: true,
+                    http: true,
+                },
+            )
+            .expect("a good URL");
+            for_repo(&url, provider, "owner", vec![(account, "token".into())])
+                .map(|credential| credential.username)
         };
         let own = "https://git.example.com/owner/repo.git";
         assert_eq!(check(own, Provider::Gitea, None).as_deref(), Some("owner"));
-        assert_eq!(check(own, Provider::Gitlab, None).as_deref(), Some("oauth2"));
-        assert_eq!(check(own, Provider::Github, Some("me")).as_deref(), Some("me"));
+        assert_eq!(
+            check(own, Provider::Gitlab, None).as_deref(),
+            Some("oauth2")
+        );
+        assert_eq!(
+            check(own, Provider::Github, Some("me")).as_deref(),
+            Some("me")
+        );
         for other in [
             "https://git.example.com.evil.example/owner/repo.git",
             "https://git.example.com:8443/owner/repo.git",

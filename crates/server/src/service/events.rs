@@ -37,12 +37,22 @@ pub(crate) async fn follow(
 ) -> Result<impl Stream<Item = Result<(String, TaskEvent), Error>>, Error> {
     let position = match last_event_id.as_deref() {
         Some(text) => text.parse().map_err(|InvalidPosition| {
-            Error::malformed("`Last-Event-ID` is not an id that this stream sent; leave it out to start over")
+            Error::malformed(
+                "`Last-Event-ID` is not an id that this stream sent; leave it out to start over",
+            )
         })?,
         None => Position::default(),
     };
     let changes = state.work.watch(&task);
-    let mut follower = Follower { state, user, task, position, changes, snapshot: None, is_over: false };
+    let mut follower = Follower {
+        state,
+        user,
+        task,
+        position,
+        changes,
+        snapshot: None,
+        is_over: false,
+    };
     // The first look happens before the answer begins, so that an unknown task is a 404 and not an empty stream.
     follower.look().await?;
     Ok(stream::unfold(follower, |mut follower| async move {
@@ -73,9 +83,17 @@ struct Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = self.status.map_or("-", |(status, _)| status.as_str());
-        let cancel = if self.status.is_some_and(|(_, is_requested)| is_requested) { "!" } else { "" };
+        let cancel = if self.status.is_some_and(|(_, is_requested)| is_requested) {
+            "!"
+        } else {
+            ""
+        };
         let started = if self.is_started { "s" } else { "" };
-        write!(f, "{status}{cancel}.{}.{}{started}.{}", self.n_announced, self.place, self.offset)
+        write!(
+            f,
+            "{status}{cancel}.{}.{}{started}.{}",
+            self.n_announced, self.place, self.offset
+        )
     }
 }
 
@@ -87,19 +105,27 @@ impl FromStr for Position {
 
     fn from_str(text: &str) -> Result<Self, InvalidPosition> {
         let parts: Vec<&str> = text.split('.').collect();
-        let [status, announced, place, offset] = parts[..] else { return Err(InvalidPosition) };
+        let [status, announced, place, offset] = parts[..] else {
+            return Err(InvalidPosition);
+        };
         let status = match status {
             "-" => None,
             _ => {
                 let is_requested = status.ends_with('!');
-                let status = status.trim_end_matches('!').parse().map_err(|_| InvalidPosition)?;
+                let status = status
+                    .trim_end_matches('!')
+                    .parse()
+                    .map_err(|_| InvalidPosition)?;
                 Some((status, is_requested))
             }
         };
         Ok(Self {
             status,
             n_announced: announced.parse().map_err(|_| InvalidPosition)?,
-            place: place.trim_end_matches('s').parse().map_err(|_| InvalidPosition)?,
+            place: place
+                .trim_end_matches('s')
+                .parse()
+                .map_err(|_| InvalidPosition)?,
             is_started: place.ends_with('s'),
             offset: offset.parse().map_err(|_| InvalidPosition)?,
         })
@@ -202,9 +228,22 @@ impl Follower {
 
     async fn log_event(&mut self, step_count: StepCount) -> Result<Option<TaskEvent>, Error> {
         let from = self.position.offset;
-        let LogPart { pieces, .. } = self.state.logs.read(&self.task, step_count, from, EVENT_BYTES).await?;
-        let Some(piece) = pieces.into_iter().next() else { return Ok(None) };
-        let mut event = LogEvent { step_count, from, to: from, text: None, base64: None, omitted_bytes: None };
+        let LogPart { pieces, .. } = self
+            .state
+            .logs
+            .read(&self.task, step_count, from, EVENT_BYTES)
+            .await?;
+        let Some(piece) = pieces.into_iter().next() else {
+            return Ok(None);
+        };
+        let mut event = LogEvent {
+            step_count,
+            from,
+            to: from,
+            text: None,
+            base64: None,
+            omitted_bytes: None,
+        };
         match piece {
             Piece::Gap { from, n_bytes } => {
                 event.to = from + n_bytes;
@@ -240,7 +279,13 @@ fn text_prefix(bytes: &[u8]) -> Option<&str> {
 /// The step as a reader of the first hour saw it at an earlier status.
 fn as_it_was(step: &Step, status: StepStatus) -> Step {
     let started_time = step.started_time.filter(|_| status != StepStatus::Pending);
-    Step { status, started_time, process_time: None, error: None, ..step.clone() }
+    Step {
+        status,
+        started_time,
+        process_time: None,
+        error: None,
+        ..step.clone()
+    }
 }
 
 fn status_event(task: &Task) -> StatusEvent {
@@ -273,7 +318,11 @@ mod tests {
         ];
         for position in positions {
             let text = position.to_string();
-            assert_eq!(text.parse::<Position>().expect("own id"), position, "{text}");
+            assert_eq!(
+                text.parse::<Position>().expect("own id"),
+                position,
+                "{text}"
+            );
         }
         for text in ["", "....", "running.1.2", "no.0.0.0", "-.0.0.-1", "-.x.0.0"] {
             assert!(text.parse::<Position>().is_err(), "{text:?}");

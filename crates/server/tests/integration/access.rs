@@ -28,11 +28,15 @@ struct Operation {
 }
 
 fn operations() -> Vec<Operation> {
-    let document: Value = serde_json::from_str(&flowcd_server::openapi_json().expect("the document")).expect("JSON");
+    let document: Value =
+        serde_json::from_str(&flowcd_server::openapi_json().expect("the document")).expect("JSON");
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("methods") {
-            let query = operation["parameters"].as_array().into_iter().flatten()
+            let query = operation["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
                 .filter(|parameter| parameter["in"] == "query")
                 .filter_map(|parameter| parameter["name"].as_str().map(str::to_owned))
                 .collect();
@@ -46,7 +50,11 @@ fn operations() -> Vec<Operation> {
             });
         }
     }
-    assert!(found.len() > 25, "only {} operations are described", found.len());
+    assert!(
+        found.len() > 25,
+        "only {} operations are described",
+        found.len()
+    );
     found
 }
 
@@ -136,7 +144,12 @@ on_both! {
 }
 
 /// The query and body that name something of a user's; `None` where the operation names nothing.
-fn ids(operation: &Operation, app: &str, task: &str, token: &str) -> Option<(Vec<(String, String)>, Value)> {
+fn ids(
+    operation: &Operation,
+    app: &str,
+    task: &str,
+    token: &str,
+) -> Option<(Vec<(String, String)>, Value)> {
     let mut query = Vec::new();
     for name in &operation.query {
         match name.as_str() {
@@ -149,7 +162,9 @@ fn ids(operation: &Operation, app: &str, task: &str, token: &str) -> Option<(Vec
     let body = match operation.path.as_str() {
         "/api/flow/application/update" => json!({"appId": app, "description": "stolen"}),
         "/api/flow/dispatch/manual" => json!({"appId": app, "ref": "refs/heads/main"}),
-        "/api/flow/dispatch/redeploy" | "/api/flow/dispatch/cancel" | "/api/flow/task/remove" => json!({"taskId": task}),
+        "/api/flow/dispatch/redeploy" | "/api/flow/dispatch/cancel" | "/api/flow/task/remove" => {
+            json!({"taskId": task})
+        }
         "/api/tokens/delete" => json!({"id": token}),
         "/api/tokens/update" => json!({"id": token, "expiration": -1}),
         _ if query.is_empty() => return None,

@@ -79,7 +79,9 @@ fn processes_of(task: &str) -> Vec<String> {
     let marker = format!(".{task}");
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
-        let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
+        let Ok(environment) = std::fs::read(entry.path().join("environ")) else {
+            continue;
+        };
         let is_ours = environment.split(|byte| *byte == 0).any(|variable| {
             variable.starts_with(b"FLOWCD_RUN=") && variable.ends_with(marker.as_bytes())
         });

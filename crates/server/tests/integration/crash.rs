@@ -23,7 +23,15 @@ impl Process {
     fn start(data: &Path, database_url: Option<&SecretString>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowcd-server"));
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--runners", "5", "--allow-local-repos", "--data-dir"])
+            .args([
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--runners",
+                "5",
+                "--allow-local-repos",
+                "--data-dir",
+            ])
             .arg(data)
             .env("FLOWCD_ADMIN_PASSWORD", ADMIN_PASSWORD)
             .stdout(Stdio::piped())
@@ -33,9 +41,16 @@ impl Process {
         }
         let mut child = command.spawn().expect("flowcd-server starts");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-        let start = line.find("http").unwrap_or_else(|| panic!("no URL in {line:?}"));
-        Self { child, url: line[start..].trim().to_owned() }
+        BufReader::new(child.stdout.take().expect("its output"))
+            .read_line(&mut line)
+            .expect("a line");
+        let start = line
+            .find("http")
+            .unwrap_or_else(|| panic!("no URL in {line:?}"));
+        Self {
+            child,
+            url: line[start..].trim().to_owned(),
+        }
     }
 
     fn kill(mut self) {
@@ -45,7 +60,11 @@ impl Process {
 
     fn client(&self, token: &str) -> Client {
         install_tls();
-        Client::builder(&self.url).expect("a good URL").token(SecretString::from(token)).build().expect("a client")
+        Client::builder(&self.url)
+            .expect("a good URL")
+            .token(SecretString::from(token))
+            .build()
+            .expect("a client")
     }
 }
 
@@ -58,12 +77,28 @@ impl Drop for Process {
 
 fn mint_token(data: &Path, database_url: Option<&SecretString>) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_flowcd-server"));
-    command.args(["token", "create", "--user", "admin", "--description", "test", "--expires", "never", "--data-dir"]).arg(data);
+    command
+        .args([
+            "token",
+            "create",
+            "--user",
+            "admin",
+            "--description",
+            "test",
+            "--expires",
+            "never",
+            "--data-dir",
+        ])
+        .arg(data);
     if let Some(url) = database_url {
         command.env("FLOWCD_DATABASE_URL", url.expose_secret());
     }
     let output = command.output().expect("flowcd-server starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let token = String::from_utf8(output.stdout).expect("text");
     assert_eq!(token.trim_end().len(), 40, "only the token: {token:?}");
     token.trim_end().to_owned()
@@ -125,20 +160,33 @@ on_both! {
 fn orphans(runs: &Path, tasks: &[TaskId]) -> Vec<String> {
     let groups: Vec<String> = tasks
         .iter()
-        .map(|task| fs::read_to_string(runs.join(format!("pid.{task}"))).unwrap_or_default().trim().to_owned())
+        .map(|task| {
+            fs::read_to_string(runs.join(format!("pid.{task}")))
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        })
         .collect();
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").expect("/proc").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
         // Behind the name in parentheses: state, parent, group.
-        let Some((_, rest)) = stat.rsplit_once(") ") else { continue };
+        let Some((_, rest)) = stat.rsplit_once(") ") else {
+            continue;
+        };
         let fields: Vec<&str> = rest.split(' ').collect();
         let is_dead = fields.first() == Some(&"Z");
-        let in_group = fields.get(2).is_some_and(|group| groups.iter().any(|pid| pid == group));
+        let in_group = fields
+            .get(2)
+            .is_some_and(|group| groups.iter().any(|pid| pid == group));
         let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
         let environment = String::from_utf8_lossy(&environment).into_owned();
-        let is_marked = tasks.iter().any(|task| environment.split('\0').any(|one| one.starts_with("FLOWCD_RUN=") && one.ends_with(task.as_str())));
+        let is_marked = tasks.iter().any(|task| {
+            environment
+                .split('\0')
+                .any(|one| one.starts_with("FLOWCD_RUN=") && one.ends_with(task.as_str()))
+        });
         if !is_dead && (in_group || is_marked) {
             found.push(name);
         }

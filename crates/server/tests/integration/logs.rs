@@ -56,8 +56,15 @@ on_both! {
 /// This process's memory, which the server under test is a part of.
 fn status_bytes(key: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
-    let line = status.lines().find(|line| line.starts_with(key)).expect("the line");
-    let kib: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with(key))
+        .expect("the line");
+    let kib: u64 = line
+        .split_whitespace()
+        .nth(1)
+        .and_then(|number| number.parse().ok())
+        .expect("a number");
     kib * 1024
 }
 

@@ -13,14 +13,21 @@ struct Caller {
 
 impl Caller {
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Value {
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).header("cd_token", &self.token);
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.base))
+            .header("cd_token", &self.token);
         if let Some(body) = body {
             request = request.json(&body);
         }
         let answer = request.send().await.expect("an answer");
         let status = answer.status();
         let body: Value = answer.json().await.expect("JSON");
-        assert_eq!((status.as_u16(), &body["success"]), (200, &json!(true)), "{path}: {body}");
+        assert_eq!(
+            (status.as_u16(), &body["success"]),
+            (200, &json!(true)),
+            "{path}: {body}"
+        );
         body["data"].clone()
     }
 }
@@ -28,7 +35,9 @@ impl Caller {
 /// Checks that `object` has these fields, of these types; `?` marks one that may be missing.
 fn check_fields(object: &Value, fields: &[(&str, &str)]) {
     for (name, kind) in fields {
-        let (name, is_optional) = name.strip_suffix('?').map_or((*name, false), |name| (name, true));
+        let (name, is_optional) = name
+            .strip_suffix('?')
+            .map_or((*name, false), |name| (name, true));
         let value = &object[name];
         let found = match value {
             Value::Null => "absent",
@@ -39,7 +48,10 @@ fn check_fields(object: &Value, fields: &[(&str, &str)]) {
             Value::Array(_) => "array",
             Value::Object(_) => "object",
         };
-        assert!(found == *kind || (is_optional && found == "absent"), "{name} is {found}, expected {kind}: {object}");
+        assert!(
+            found == *kind || (is_optional && found == "absent"),
+            "{name} is {found}, expected {kind}: {object}"
+        );
     }
 }
 
@@ -166,25 +178,51 @@ on_both! {
 #[test]
 fn the_committed_document_is_the_one_the_code_makes() {
     let committed = include_str!("../../../../openapi/openapi.json");
-    assert_eq!(committed, flowcd_server::openapi_json().expect("the document"), "run `cargo xtask openapi`");
+    assert_eq!(
+        committed,
+        flowcd_server::openapi_json().expect("the document"),
+        "run `cargo xtask openapi`"
+    );
 }
 
 #[test]
 fn every_operation_is_described() {
-    let document: Value = serde_json::from_str(&flowcd_server::openapi_json().expect("the document")).expect("JSON");
-    assert_eq!(document["openapi"].as_str().and_then(|version| version.get(..3)), Some("3.1"));
+    let document: Value =
+        serde_json::from_str(&flowcd_server::openapi_json().expect("the document")).expect("JSON");
+    assert_eq!(
+        document["openapi"]
+            .as_str()
+            .and_then(|version| version.get(..3)),
+        Some("3.1")
+    );
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("methods") {
             let name = format!("{method} {path}");
             for key in ["summary", "operationId"] {
-                assert!(operation[key].as_str().is_some_and(|text| !text.is_empty()), "{name} has no {key}");
+                assert!(
+                    operation[key].as_str().is_some_and(|text| !text.is_empty()),
+                    "{name} has no {key}"
+                );
             }
-            assert!(operation["tags"].as_array().is_some_and(|tags| !tags.is_empty()), "{name} has no tag");
+            assert!(
+                operation["tags"]
+                    .as_array()
+                    .is_some_and(|tags| !tags.is_empty()),
+                "{name} has no tag"
+            );
             let answers = operation["responses"].as_object().expect("answers");
             assert!(answers.contains_key("200"), "{name} has no good answer");
             if path.starts_with("/api/") && !path.contains("login") {
-                assert!(answers.contains_key("401") && answers.contains_key("500"), "{name} hides its error answers");
-                assert!(operation["security"].as_array().is_some_and(|security| !security.is_empty()), "{name} names no security");
+                assert!(
+                    answers.contains_key("401") && answers.contains_key("500"),
+                    "{name} hides its error answers"
+                );
+                assert!(
+                    operation["security"]
+                        .as_array()
+                        .is_some_and(|security| !security.is_empty()),
+                    "{name} names no security"
+                );
             }
         }
     }

@@ -9,7 +9,9 @@ use std::{
     },
 };
 
-use flowcd_model::{application::Provider, envelope::Code, task::TaskStatus, user::NewProviderToken};
+use flowcd_model::{
+    application::Provider, envelope::Code, task::TaskStatus, user::NewProviderToken,
+};
 
 use crate::{
     git_http::{GitHttp, GitHttpOptions},
@@ -32,10 +34,15 @@ impl ArgumentWatch {
             let (mut n_git, mut leaks) = (0, BTreeSet::new());
             while !stop.load(Ordering::Relaxed) {
                 for entry in fs::read_dir("/proc").expect("/proc").flatten() {
-                    let Ok(arguments) = fs::read(entry.path().join("cmdline")) else { continue };
+                    let Ok(arguments) = fs::read(entry.path().join("cmdline")) else {
+                        continue;
+                    };
                     let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
-                    n_git += u64::from(arguments.contains("fetch") || arguments.contains("ls-remote"));
-                    if arguments.contains(TOKEN) || arguments.contains(&base64_of(&format!("deployer:{TOKEN}"))) {
+                    n_git +=
+                        u64::from(arguments.contains("fetch") || arguments.contains("ls-remote"));
+                    if arguments.contains(TOKEN)
+                        || arguments.contains(&base64_of(&format!("deployer:{TOKEN}")))
+                    {
                         leaks.insert(arguments);
                     }
                 }

@@ -56,7 +56,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for `future`, but not for ever.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}"))
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("{what} did not happen within {PATIENCE:?}"))
 }
 
 /// A server that runs in this process.
@@ -85,15 +87,27 @@ impl Server {
         config.admin_password = Some(SecretString::from(ADMIN_PASSWORD));
         config.database_url = database.fresh();
         change(&mut config);
-        let running = flowcd_server::start(config.clone()).await.expect("the server starts");
-        Self { running, data, config }
+        let running = flowcd_server::start(config.clone())
+            .await
+            .expect("the server starts");
+        Self {
+            running,
+            data,
+            config,
+        }
     }
 
     /// Stops it and starts it again on the same data.
     pub(crate) async fn restart(self) -> Self {
         self.running.stop().await.expect("the server stops");
-        let running = flowcd_server::start(self.config.clone()).await.expect("the server starts again");
-        Self { running, data: self.data, config: self.config }
+        let running = flowcd_server::start(self.config.clone())
+            .await
+            .expect("the server starts again");
+        Self {
+            running,
+            data: self.data,
+            config: self.config,
+        }
     }
 
     /// Stops it.
@@ -104,9 +118,20 @@ impl Server {
     /// A new token of a user.
     pub(crate) async fn token(&self, username: &str, expiration: i64) -> String {
         let store = self.running.store();
-        let user = store.user_by_name(username).await.expect("the database answers").expect("a user by that name");
-        let new = NewToken { description: "test".to_owned(), expiration };
-        store.create_token(&user.id, new).await.expect("a token").cd_token
+        let user = store
+            .user_by_name(username)
+            .await
+            .expect("the database answers")
+            .expect("a user by that name");
+        let new = NewToken {
+            description: "test".to_owned(),
+            expiration,
+        };
+        store
+            .create_token(&user.id, new)
+            .await
+            .expect("a token")
+            .cd_token
     }
 
     /// A client that acts as `admin`.
@@ -117,14 +142,21 @@ impl Server {
     /// A client that acts as a user made for it.
     pub(crate) async fn user(&self, username: &str) -> Client {
         let password = SecretString::from("another-good-password");
-        self.running.store().create_user(username, &password).await.expect("a new user");
+        self.running
+            .store()
+            .create_user(username, &password)
+            .await
+            .expect("a new user");
         self.client(&self.token(username, -1).await)
     }
 
     /// A client with this token.
     pub(crate) fn client(&self, token: &str) -> Client {
         let builder = Client::builder(self.running.url()).expect("a good URL");
-        builder.token(SecretString::from(token)).build().expect("a client")
+        builder
+            .token(SecretString::from(token))
+            .build()
+            .expect("a client")
     }
 
     /// The URL of a path.
@@ -144,7 +176,10 @@ pub(crate) fn install_tls() {
 /// A bare HTTP client, for requests that the typed one cannot make.
 pub(crate) fn http() -> reqwest::Client {
     install_tls();
-    reqwest::Client::builder().no_proxy().build().expect("an HTTP client")
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("an HTTP client")
 }
 
 /// An application for `url`.
@@ -168,10 +203,23 @@ pub(crate) async fn create_app(client: &Client, repo: &Repo) -> AppId {
 }
 
 /// Makes an application with secrets.
-pub(crate) async fn create_app_with(client: &Client, repo: &Repo, secrets: &[(&str, &str)]) -> AppId {
+pub(crate) async fn create_app_with(
+    client: &Client,
+    repo: &Repo,
+    secrets: &[(&str, &str)],
+) -> AppId {
     let mut new = application("demo", &repo.url());
-    new.secrets = Secrets(secrets.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect());
-    client.create_application(&new).await.expect("the application is made").id
+    new.secrets = Secrets(
+        secrets
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+    );
+    client
+        .create_application(&new)
+        .await
+        .expect("the application is made")
+        .id
 }
 
 /// The dispatch of a branch.
@@ -187,7 +235,11 @@ pub(crate) fn manual(app: &AppId, git_ref: &str) -> ManualDispatch {
 
 /// Dispatches `main`.
 pub(crate) async fn dispatch(client: &Client, app: &AppId) -> TaskId {
-    client.dispatch_task(&manual(app, "refs/heads/main")).await.expect("the dispatch is accepted").task_id
+    client
+        .dispatch_task(&manual(app, "refs/heads/main"))
+        .await
+        .expect("the dispatch is accepted")
+        .task_id
 }
 
 /// What following a task told.
@@ -200,7 +252,10 @@ pub(crate) struct Followed {
 impl Followed {
     /// A step's output as text.
     pub(crate) fn log(&self, number: u32) -> String {
-        self.logs.get(&StepCount::Number(number)).map(|log| String::from_utf8_lossy(log).into_owned()).unwrap_or_default()
+        self.logs
+            .get(&StepCount::Number(number))
+            .map(|log| String::from_utf8_lossy(log).into_owned())
+            .unwrap_or_default()
     }
 }
 
@@ -221,14 +276,20 @@ pub(crate) async fn follow_until(
         while let Some(event) = events.next().await {
             match event.expect("an event") {
                 TaskEvent::Log(event) => {
-                    let bytes = log_bytes(&event).expect("the bytes of an event").into_owned();
+                    let bytes = log_bytes(&event)
+                        .expect("the bytes of an event")
+                        .into_owned();
                     let log = followed.logs.entry(event.step_count).or_default();
                     if event.omitted_bytes.is_none() {
                         log.extend_from_slice(&bytes);
                     }
                 }
-                TaskEvent::Step(step) => followed.events.push(format!("step {} {}", step.step_count, step.status)),
-                TaskEvent::Status(status) => followed.events.push(format!("status {}", status.status)),
+                TaskEvent::Step(step) => followed
+                    .events
+                    .push(format!("step {} {}", step.step_count, step.status)),
+                TaskEvent::Status(status) => {
+                    followed.events.push(format!("status {}", status.status))
+                }
                 TaskEvent::End(status) => followed.events.push(format!("end {}", status.status)),
             }
             if is_enough(&followed) {
@@ -267,14 +328,28 @@ pub(crate) async fn deploy_pipeline(client: &Client, pipeline: &str) -> (Task, F
 /// The whole log of a step, byte for byte.
 pub(crate) async fn log_of(client: &Client, task: &TaskId, step: u32) -> Vec<u8> {
     let query = LogQuery::new(task.clone(), StepCount::Number(step));
-    client.get_log_bytes(&query).await.expect("the log").bytes.to_vec()
+    client
+        .get_log_bytes(&query)
+        .await
+        .expect("the log")
+        .bytes
+        .to_vec()
 }
 
 /// Says what went wrong with a task that should have ended well.
 pub(crate) fn assert_success(task: &Task, followed: &Followed) {
-    assert_eq!(task.status, TaskStatus::Success, "{task:#?}\n{}", all_logs(followed));
+    assert_eq!(
+        task.status,
+        TaskStatus::Success,
+        "{task:#?}\n{}",
+        all_logs(followed)
+    );
 }
 
 fn all_logs(followed: &Followed) -> String {
-    followed.logs.iter().map(|(step, log)| format!("--- {step}\n{}", String::from_utf8_lossy(log))).collect()
+    followed
+        .logs
+        .iter()
+        .map(|(step, log)| format!("--- {step}\n{}", String::from_utf8_lossy(log)))
+        .collect()
 }

@@ -1,6 +1,9 @@
 //! Tokens: made, listed, changed, revoked, expired.
 
-use flowcd_model::{envelope::Code, token::{NewToken, TokenPatch}};
+use flowcd_model::{
+    envelope::Code,
+    token::{NewToken, TokenPatch},
+};
 
 use crate::support::*;
 

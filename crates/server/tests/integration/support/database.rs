@@ -25,14 +25,23 @@ impl Database {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the chore that runs the tests says where PostgreSQL is")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the chore that runs the tests says where PostgreSQL is"
+)]
 fn fresh_postgres() -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let server = std::env::var("FLOWCD_TEST_POSTGRES_URL")
         .expect("FLOWCD_TEST_POSTGRES_URL is not set: run the tests by `cargo xtask test`, which starts PostgreSQL");
-    let name = format!("server_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    let name = format!(
+        "server_{}_{}",
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    );
     let mut connection = PgConnection::establish(&server).expect("the tests' PostgreSQL answers");
-    diesel::sql_query(format!("CREATE DATABASE {name}")).execute(&mut connection).expect("a fresh database");
+    diesel::sql_query(format!("CREATE DATABASE {name}"))
+        .execute(&mut connection)
+        .expect("a fresh database");
     let (base, _) = server.rsplit_once('/').expect("the URL names a database");
     format!("{base}/{name}")
 }
@@ -42,12 +51,16 @@ pub(crate) fn files_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
-        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let Ok(entries) = std::fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries.flatten() {
             let path = entry.path();
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => open.push(path),
-                Ok(kind) if kind.is_file() => found.push((path.clone(), std::fs::read(&path).unwrap_or_default())),
+                Ok(kind) if kind.is_file() => {
+                    found.push((path.clone(), std::fs::read(&path).unwrap_or_default()))
+                }
                 _ => {}
             }
         }

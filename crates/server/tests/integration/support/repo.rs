@@ -12,7 +12,9 @@ pub(crate) struct Repo {
 impl Repo {
     /// A repository whose only commit holds this pipeline.
     pub(crate) fn with_pipeline(pipeline: &str) -> Self {
-        let repo = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let repo = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
         repo.git(&["init", "--quiet", "--initial-branch=main"]);
         repo.git(&["config", "user.name", "Dev"]);
         repo.git(&["config", "user.email", "dev@example.com"]);
@@ -32,8 +34,16 @@ impl Repo {
 
     /// Runs git in it and answers what it prints.
     pub(crate) fn git(&self, args: &[&str]) -> String {
-        let output = Command::new("git").current_dir(self.path()).args(args).output().expect("git starts");
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        let output = Command::new("git")
+            .current_dir(self.path())
+            .args(args)
+            .output()
+            .expect("git starts");
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
