@@ -2,7 +2,7 @@
 
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
-    RunQueryDsl, Selectable, SelectableHelper,
+    RunQueryDsl, Selectable, SelectableHelper, dsl::sql, sql_types::Bool,
 };
 use flowcd_model::{id::TaskId, step::StepCount, time::Millis};
 
@@ -339,15 +339,14 @@ impl Store {
         .await
     }
 
-    /// Tasks that ended before `before` and still have a log, the oldest first, at most `limit`.
+    /// Tasks that ended before `before` and whose log was not forgotten, the oldest first, at most `limit`.
     pub async fn tasks_with_old_logs(&self, before: Millis, limit: i64) -> Result<Vec<TaskId>> {
         let limit = limit.clamp(0, MAX_LISTED);
         self.read(move |conn| {
             let ids: Vec<String> = on_backend!(conn, |conn| tasks::table
+                // As the index of such tasks says it: a bound value would not find it.
+                .filter(sql::<Bool>("has_log"))
                 .filter(tasks::finished_time.lt(before.0))
-                .filter(diesel::dsl::exists(
-                    segments::table.filter(dsl::task_id.eq(tasks::id))
-                ))
                 .order((tasks::finished_time, tasks::id))
                 .limit(limit)
                 .select(tasks::id)
@@ -362,13 +361,17 @@ impl Store {
     pub async fn forget_log(&self, task_id: &TaskId) -> Result<()> {
         let task_id = task_id.clone();
         self.write(move |conn| {
-            let ended = tasks::table
-                .filter(tasks::id.eq(task_id.to_string()))
-                .filter(tasks::finished_time.is_not_null())
-                .select(tasks::id);
-            on_backend!(conn, |conn| diesel::delete(segments::table)
-                .filter(dsl::task_id.eq_any(ended))
-                .execute(conn))?;
+            let n_forgotten = on_backend!(conn, |conn| diesel::update(
+                tasks::table.find(task_id.as_str())
+            )
+            .filter(tasks::finished_time.is_not_null())
+            .set(tasks::has_log.eq(false))
+            .execute(conn))?;
+            if n_forgotten > 0 {
+                on_backend!(conn, |conn| diesel::delete(segments::table)
+                    .filter(dsl::task_id.eq(task_id.as_str()))
+                    .execute(conn))?;
+            }
             Ok(())
         })
         .await

@@ -94,6 +94,7 @@ diesel::table! {
         inputs -> Text,
         pipeline_file -> Text,
         error -> Nullable<Text>,
+        has_log -> Bool,
         revision -> BigInt,
         instance -> Nullable<Text>,
         claim_token -> Nullable<Text>,
@@ -131,5 +132,3 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(users, sessions, tokens);
-
-diesel::allow_tables_to_appear_in_same_query!(tasks, log_segments);

@@ -96,6 +96,7 @@ CREATE TABLE tasks (
     inputs TEXT NOT NULL DEFAULT '{}',
     pipeline_file TEXT NOT NULL,
     error TEXT,
+    has_log BOOLEAN NOT NULL DEFAULT FALSE,
     revision BIGINT NOT NULL DEFAULT 1,
     instance TEXT COLLATE "C",
     claim_token TEXT COLLATE "C",
@@ -111,6 +112,8 @@ CREATE INDEX tasks_by_status ON tasks (app_id, status, number);
 -- What a runner looks through stays small, however many tasks have ended.
 CREATE INDEX tasks_queue ON tasks (created_time, number, id) WHERE status = 'pending';
 CREATE INDEX tasks_leases ON tasks (lease_time) WHERE status = 'running';
+-- What retention looks through: tasks whose log has not been removed yet.
+CREATE INDEX tasks_with_log ON tasks (finished_time, id) WHERE has_log;
 
 -- `step_count` is the step's number; 1000000 is `completed`.
 CREATE TABLE log_segments (

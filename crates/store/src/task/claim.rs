@@ -182,6 +182,8 @@ fn claim(
             tasks::claim_token.eq(&claim.token),
             tasks::lease_time.eq(now.plus_ms(lease_ms).0),
             tasks::started_time.eq(now.0),
+            // Written before the log is, so that no log is ever forgotten.
+            tasks::has_log.eq(true),
             tasks::updated_time.eq(now.0),
             tasks::revision.eq(tasks::revision + 1),
         ))

@@ -1,4 +1,4 @@
-use flowcd_model::{id::TaskId, step::StepCount, task::TaskStatus};
+use flowcd_model::{id::TaskId, step::StepCount, task::TaskStatus, time::Millis};
 use flowcd_store::{AppDeletion, Error, Lease, LogSize, Segment};
 
 use crate::harness::{TestDb, on_both};
@@ -130,5 +130,34 @@ on_both! {
         let deleted = db.store.delete_application(&user.id, &app.id).await.expect("no error");
         assert_eq!(deleted, AppDeletion::Deleted { tasks: vec![tasks[1].id.clone()] });
         assert_eq!(n_rows().as_deref(), Some("0"));
+    }
+
+    async fn old_logs_are_found_once_and_forgotten(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let mut tasks = Vec::new();
+        for _ in 0..3 {
+            tasks.push(db.task(&app).await.id);
+            let claimed = db.claim().await;
+            db.store.append_segments(&claimed.claim, segments(0..2)).await.expect("no error");
+            if tasks.len() < 3 {
+                db.finish(&claimed, TaskStatus::Success).await;
+            }
+        }
+        db.task(&app).await;
+        let later = Millis::now().plus_ms(1_000);
+        let old = async |before, limit| db.store.tasks_with_old_logs(before, limit).await.expect("no error");
+        assert_eq!(old(Millis(5), 10).await, []);
+        assert_eq!(old(later, 1).await.len(), 1);
+        let mut found = old(later, 10).await;
+        found.sort();
+        tasks[..2].sort();
+        assert_eq!(found, tasks[..2], "neither what runs nor what waits");
+        for task in &tasks {
+            db.store.forget_log(task).await.expect("no error");
+        }
+        assert_eq!(old(later, 10).await, []);
+        assert_eq!(db.store.segments(&tasks[0], ONE, 0, 9).await.expect("segments"), []);
+        assert_eq!(db.store.segments(&tasks[2], ONE, 0, 9).await.expect("segments"), segments(0..2), "it runs");
     }
 }

@@ -104,6 +104,10 @@ async fn the_queue_and_the_leases_are_read_from_their_indexes() {
             "tasks_leases",
         ),
         (
+            "SELECT id FROM tasks WHERE has_log AND finished_time < 5 ORDER BY finished_time, id",
+            "tasks_with_log",
+        ),
+        (
             "SELECT id FROM applications WHERE user_id = 'x' ORDER BY updated_time DESC, created_time DESC, id DESC",
             "applications_recent",
         ),
