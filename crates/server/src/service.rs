@@ -1,6 +1,6 @@
 //! The rules: who may do what, and what is taken.
 //!
-//! Services take a [`Caller`](crate::auth::Caller) and model types and know neither HTTP nor SQL. Whatever belongs to
+//! Services take a `Caller` and model types and know neither HTTP nor SQL. Whatever belongs to
 //! somebody else looks as if it did not exist.
 
 pub(crate) mod application;
