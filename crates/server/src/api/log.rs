@@ -30,8 +30,6 @@ use crate::{
 
 /// After so much silence a comment is sent, so that nobody on the way takes the stream for dead.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long a stream goes on when the server has stopped.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Read a step's log
 ///
@@ -278,14 +276,7 @@ pub(crate) async fn follow_task(
         }
     };
     let state = AppState::clone(&state);
-    let stopping = state.stopping.clone();
     let events = service::events::follow(state, caller.user_id, query.0.task_id, last_id).await?;
-    // When the server stops, the end of a task that was ended for it is still told.
-    let over = async move {
-        stopping.cancelled().await;
-        tokio::time::sleep(LAST_WORDS).await;
-    };
-    let events = events.take_until(over);
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -52,6 +52,7 @@ pub(crate) async fn follow(
         changes,
         snapshot: None,
         is_over: false,
+        has_looked_last: false,
     };
     // The first look happens before the answer begins, so that an unknown task is a 404 and not an empty stream.
     follower.look().await?;
@@ -140,6 +141,8 @@ struct Follower {
     changes: watch::Receiver<u64>,
     snapshot: Option<Task>,
     is_over: bool,
+    /// Whether the server has stopped and the task was looked at since.
+    has_looked_last: bool,
 }
 
 impl Follower {
@@ -162,8 +165,14 @@ impl Follower {
             tokio::select! {
                 _ = self.changes.changed() => {}
                 () = tokio::time::sleep(LOOK_AGAIN) => {}
-                // The reader comes back to the next server with the id of the last event.
-                () = self.state.stopping.cancelled() => return Ok(None),
+                // The runners have ended, so one look more finds all there is. For what comes after that, the reader
+                // comes back to the next server with the id of the last event.
+                () = self.state.stopping.cancelled() => {
+                    if self.has_looked_last {
+                        return Ok(None);
+                    }
+                    self.has_looked_last = true;
+                }
             }
         }
     }
