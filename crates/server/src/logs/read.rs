@@ -9,6 +9,9 @@ use super::{LogError, Logs, frame};
 
 /// Segments fetched by one query; a reader who wants more comes again.
 const SEGMENTS_PER_READ: i64 = 64;
+/// A segment's object can go between the look at its row and the look at it: compaction moves segments, and the size
+/// limit drops them. The rows know by then, so it is worth to look again, a few times.
+const MAX_LOOKS: usize = 4;
 
 /// A part of a step's log.
 #[derive(Debug)]
@@ -48,9 +51,7 @@ impl Logs {
         from: u64,
         limit: u64,
     ) -> Result<LogPart, LogError> {
-        // A segment's object can go between the look at its row and the look at it: compaction moves segments, and the
-        // size limit drops them. The rows know by then.
-        for _ in 0..3 {
+        for _ in 1..MAX_LOOKS {
             match self.read_once(task, step, from, limit).await {
                 Err(LogError::Object(object_store::Error::NotFound { .. })) => {}
                 read => return read,
@@ -78,6 +79,18 @@ impl Logs {
             if next >= end || segment_end <= next {
                 continue;
             }
+            if segment.first_byte > next {
+                // The row of what was here could not be written.
+                let missing = next;
+                next = segment.first_byte;
+                pieces.push(Piece::Gap {
+                    from: missing,
+                    n_bytes: next - missing,
+                });
+                if next >= end {
+                    break;
+                }
+            }
             let skipped = next.saturating_sub(segment.first_byte);
             match self.load(&segment).await? {
                 Some(raw) => {
@@ -103,6 +116,21 @@ impl Logs {
 
     /// The offset at which the last `n_lines` lines of a step's log begin.
     pub(crate) async fn tail_start(
+        &self,
+        task: &TaskId,
+        step: StepCount,
+        n_lines: u64,
+    ) -> Result<u64, LogError> {
+        for _ in 1..MAX_LOOKS {
+            match self.tail_start_once(task, step, n_lines).await {
+                Err(LogError::Object(object_store::Error::NotFound { .. })) => {}
+                start => return start,
+            }
+        }
+        self.tail_start_once(task, step, n_lines).await
+    }
+
+    async fn tail_start_once(
         &self,
         task: &TaskId,
         step: StepCount,

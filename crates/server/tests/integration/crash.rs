@@ -2,107 +2,15 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     time::{Duration, Instant},
 };
 
-use flowcd_client::Client;
 use flowcd_model::{id::TaskId, task::TaskStatus};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use crate::support::*;
-
-struct Process {
-    child: Child,
-    url: String,
-}
-
-impl Process {
-    fn start(data: &Path, database_url: Option<&SecretString>) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_flowcd-server"));
-        command
-            .args([
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--runners",
-                "5",
-                "--allow-local-repos",
-                "--data-dir",
-            ])
-            .arg(data)
-            .env("FLOWCD_ADMIN_PASSWORD", ADMIN_PASSWORD)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        if let Some(url) = database_url {
-            command.env("FLOWCD_DATABASE_URL", url.expose_secret());
-        }
-        let mut child = command.spawn().expect("flowcd-server starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output"))
-            .read_line(&mut line)
-            .expect("a line");
-        let start = line
-            .find("http")
-            .unwrap_or_else(|| panic!("no URL in {line:?}"));
-        Self {
-            child,
-            url: line[start..].trim().to_owned(),
-        }
-    }
-
-    fn kill(mut self) {
-        self.child.kill().expect("killed");
-        self.child.wait().expect("gone");
-    }
-
-    fn client(&self, token: &str) -> Client {
-        install_tls();
-        Client::builder(&self.url)
-            .expect("a good URL")
-            .token(SecretString::from(token))
-            .build()
-            .expect("a client")
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        _ = self.child.kill();
-        _ = self.child.wait();
-    }
-}
-
-fn mint_token(data: &Path, database_url: Option<&SecretString>) -> String {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_flowcd-server"));
-    command
-        .args([
-            "token",
-            "create",
-            "--user",
-            "admin",
-            "--description",
-            "test",
-            "--expires",
-            "never",
-            "--data-dir",
-        ])
-        .arg(data);
-    if let Some(url) = database_url {
-        command.env("FLOWCD_DATABASE_URL", url.expose_secret());
-    }
-    let output = command.output().expect("flowcd-server starts");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let token = String::from_utf8(output.stdout).expect("text");
-    assert_eq!(token.trim_end().len(), 40, "only the token: {token:?}");
-    token.trim_end().to_owned()
-}
 
 on_both! {
     async fn a_killed_server_settles_its_orphans_and_runs_what_waited_once(database) {
@@ -116,7 +24,7 @@ on_both! {
             runs = runs.display()
         );
         let repo = Repo::with_pipeline(&pipeline);
-        let server = Process::start(&data, database_url.as_ref());
+        let server = Process::start(&data, database_url.as_ref(), &[]);
         let token = mint_token(&data, database_url.as_ref());
         let client = server.client(&token);
         let app = create_app(&client, &repo).await;
@@ -136,7 +44,7 @@ on_both! {
         fs::write(runs.join("go"), "").expect("a file");
 
         let started = Instant::now();
-        let server = Process::start(&data, database_url.as_ref());
+        let server = Process::start(&data, database_url.as_ref(), &[]);
         let client = server.client(&token);
         for task in running {
             let task = client.get_task(task).await.expect("the task");
@@ -199,7 +107,7 @@ on_both! {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let database_url = database.fresh();
-        let mut server = Process::start(&data, database_url.as_ref());
+        let mut server = Process::start(&data, database_url.as_ref(), &[]);
         let second = Command::new(env!("CARGO_BIN_EXE_flowcd-server"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&data)

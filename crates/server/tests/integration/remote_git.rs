@@ -109,6 +109,10 @@ on_both! {
         check("refs/tags/v100", None, &commits[99], "content 100").await;
         check("refs/heads/release", None, &commits[149], "content 150").await;
         check("refs/heads/main", Some(&commits[41]), &commits[41], "content 42").await;
+        // An old commit that is in the mirror already is deployed without asking the host again.
+        let n_asked = host.requests().len();
+        check("refs/heads/main", Some(&commits[41]), &commits[41], "content 42").await;
+        assert_eq!(host.requests().len(), n_asked, "{:?}", host.requests());
         let (n_git, leaks) = watch.stop();
         assert!(n_git > 0, "git was never seen at work");
         assert_eq!(leaks, BTreeSet::new());

@@ -1,6 +1,7 @@
 //! The harness: a server on a free port with a fresh database, its clients, and repositories to deploy.
 
 mod database;
+mod process;
 mod repo;
 
 use std::{collections::BTreeMap, future::Future, sync::Once, time::Duration};
@@ -23,6 +24,7 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 
 pub(crate) use database::{Database, files_below};
+pub(crate) use process::{Process, mint_token};
 pub(crate) use repo::Repo;
 
 /// Runs each test on both engines.
