@@ -25,6 +25,9 @@ const MAX_INSERTED: usize = 1_000;
 /// Above what a log has whose size is limited. Whoever wants more asks again from where this ends.
 const MAX_LISTED: i64 = 100_000;
 
+/// Looks at a list that may move meanwhile. Two are almost always enough.
+const MAX_LOOKS: usize = 100;
+
 /// A piece of a step's log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Segment {
@@ -187,6 +190,24 @@ fn list(
     Ok(rows)
 }
 
+/// Lists segments from a place that was looked up just before. The answer of `look` is that place, where there must be
+/// a segment, and the list.
+///
+/// In between, a step's segments may have been put together to fewer: then the list begins behind that place, and what
+/// is missing would be taken for a gap. So it looks again; a step's segments are not moved often.
+fn listed(
+    mut look: impl FnMut() -> Result<(Option<i64>, Vec<SegmentRow>)>,
+) -> Result<Vec<SegmentRow>> {
+    for _ in 1..MAX_LOOKS {
+        let (first, rows) = look()?;
+        let begins_at = rows.first().map(|row| row.first_byte);
+        if first.is_none() || first == begins_at {
+            return Ok(rows);
+        }
+    }
+    look().map(|(_, rows)| rows)
+}
+
 fn read_all(rows: Vec<SegmentRow>, step_count: StepCount) -> Result<Vec<Segment>> {
     rows.into_iter().map(|row| row.read(step_count)).collect()
 }
@@ -250,19 +271,24 @@ impl Store {
         let from_byte = i64::try_from(from_byte).unwrap_or(i64::MAX);
         let limit = limit.clamp(0, MAX_LISTED);
         self.read(move |conn| {
-            let covering: Option<i64> = on_backend!(conn, |conn| segments::table
-                .filter(dsl::task_id.eq(task_id.as_str()))
-                .filter(dsl::step_count.eq(step))
-                .filter(dsl::first_byte.le(from_byte))
-                .order(dsl::first_byte.desc())
-                .select(dsl::first_byte)
-                .first(conn)
-                .optional())?;
-            let start = covering.unwrap_or(from_byte);
-            read_all(
-                list(conn, &task_id, step, (start, from_byte), limit)?,
-                step_count,
-            )
+            let rows = listed(|| {
+                let covering: Option<(i64, i64)> = on_backend!(conn, |conn| segments::table
+                    .filter(dsl::task_id.eq(task_id.as_str()))
+                    .filter(dsl::step_count.eq(step))
+                    .filter(dsl::first_byte.le(from_byte))
+                    .order(dsl::first_byte.desc())
+                    .select((dsl::first_byte, dsl::n_bytes))
+                    .first(conn)
+                    .optional())?;
+                let start = covering.map_or(from_byte, |(first_byte, _)| first_byte);
+                let first = covering
+                    .filter(|(first_byte, n_bytes)| first_byte.saturating_add(*n_bytes) > from_byte)
+                    .filter(|_| limit > 0)
+                    .map(|(first_byte, _)| first_byte);
+                let rows = list(conn, &task_id, step, (start, from_byte), limit)?;
+                Ok((first, rows))
+            })?;
+            read_all(rows, step_count)
         })
         .await
     }
@@ -299,26 +325,27 @@ impl Store {
         let step = step_number(step_count)?;
         let lines = i64::try_from(lines).unwrap_or(i64::MAX);
         self.read(move |conn| {
-            let Some(last) = last(conn, &task_id, step)? else {
-                return Ok(Vec::new());
-            };
-            let before = last
-                .first_line
-                .saturating_add(last.n_lines)
-                .saturating_sub(lines);
-            let start: Option<i64> = on_backend!(conn, |conn| segments::table
-                .filter(dsl::task_id.eq(task_id.as_str()))
-                .filter(dsl::step_count.eq(step))
-                .filter(dsl::first_line.le(before))
-                .order(dsl::first_byte.desc())
-                .select(dsl::first_byte)
-                .first(conn)
-                .optional())?;
-            let start = start.unwrap_or(0);
-            read_all(
-                list(conn, &task_id, step, (start, -1), MAX_LISTED)?,
-                step_count,
-            )
+            let rows = listed(|| {
+                let Some(last) = last(conn, &task_id, step)? else {
+                    return Ok((None, Vec::new()));
+                };
+                let before = last
+                    .first_line
+                    .saturating_add(last.n_lines)
+                    .saturating_sub(lines);
+                let start: Option<i64> = on_backend!(conn, |conn| segments::table
+                    .filter(dsl::task_id.eq(task_id.as_str()))
+                    .filter(dsl::step_count.eq(step))
+                    .filter(dsl::first_line.le(before))
+                    .order(dsl::first_byte.desc())
+                    .select(dsl::first_byte)
+                    .first(conn)
+                    .optional())?;
+                let first = start.unwrap_or(0);
+                let rows = list(conn, &task_id, step, (first, -1), MAX_LISTED)?;
+                Ok((start, rows))
+            })?;
+            read_all(rows, step_count)
         })
         .await
     }

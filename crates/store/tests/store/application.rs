@@ -161,6 +161,40 @@ on_both! {
         assert_eq!(paged, all);
     }
 
+    async fn the_list_as_text_is_the_list(db: &TestDb) {
+        let user = db.user("ada").await;
+        let mut insert = new_app(&user.id, "hello");
+        insert.new.description = "says \"hello\"\n\u{1f980}".to_owned();
+        insert.new.secrets = secrets(&[("KEY", "s3cret")]);
+        insert.new.trigger_spec = spec(r#"{"github":{"push":{"branches":{"prefix":[]}}},"gitee":{"pr":{}}}"#);
+        insert.new.envs = Some(serde_json::from_str(r#"{"Z":"\u0000","A":1.50}"#).expect("an object"));
+        insert.webhook_secrets = github("webhook s3cret");
+        let made = db.store.create_application(insert, None).await.expect("made");
+        db.task(&made).await;
+        for number in 0..5 {
+            db.app(&user.id, &format!("repo{number}")).await;
+        }
+        for limit in [None, Some(2)] {
+            let (list, next) = db.store.list_applications(&user.id, limit, None).await.expect("a list");
+            let (text, text_next) = db.store.list_applications_json(&user.id, limit, None).await.expect("a list");
+            assert_eq!(text, serde_json::to_string(&list).expect("json"));
+            assert_eq!(text_next, next);
+        }
+        for column in ["trigger_spec", "secret_names", "latest_task", "envs"] {
+            for bad in ["{", "5", "{} {}"] {
+                db.execute(&format!("UPDATE applications SET {column} = '{bad}' WHERE id = '{}'", made.id));
+                let (text, _) = db.store.list_applications_json(&user.id, None, None).await.expect("a list");
+                let (list, _) = db.store.list_applications(&user.id, None, None).await.expect("a list");
+                assert_eq!(text, serde_json::to_string(&list).expect("json"));
+                assert_eq!(list.len(), 5, "{column} {bad}");
+            }
+            let good = if matches!(column, "latest_task" | "envs") { "NULL" } else { "'{}'" };
+            db.execute(&format!("UPDATE applications SET {column} = {good} WHERE id = '{}'", made.id));
+        }
+        let nobody = UserId::generate();
+        assert_eq!(db.store.list_applications_json(&nobody, None, None).await.expect("a list").0, "[]");
+    }
+
     async fn a_cursor_of_another_kind_is_refused(db: &TestDb) {
         let user = UserId::generate();
         for cursor in ["", "1", "1.2", "1.2.", "x.2.aaaaaaaa", "1.2.../../etc", "99999999999999999999.1.aaaaaaaa"] {

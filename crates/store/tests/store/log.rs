@@ -87,6 +87,30 @@ on_both! {
         assert!(matches!(other_step, Err(Error::OutOfRange("step_count"))), "{other_step:?}");
     }
 
+    async fn a_reader_misses_nothing_while_segments_are_put_together(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let task = db.task(&app).await;
+        let claimed = db.claim().await;
+        let many = segments(0..40);
+        let one = Segment { n_bytes: 4000, n_lines: 400, ..segment(0) };
+        db.store.append_segments(&claimed.claim, many.clone()).await.expect("no error");
+        let (store, claim) = (db.store.clone(), claimed.claim.clone());
+        let writer = tokio::spawn(async move {
+            for _ in 0..150 {
+                store.replace_segments(&claim, ONE, vec![one.clone()]).await.expect("no error");
+                store.replace_segments(&claim, ONE, many.clone()).await.expect("no error");
+            }
+        });
+        while !writer.is_finished() {
+            let found = db.store.segments(&task.id, ONE, 2050, 9).await.expect("segments");
+            assert!(found.first().is_some_and(|first| first.first_byte <= 2050), "{found:?}");
+            let tail = db.store.log_tail(&task.id, ONE, 15).await.expect("a tail");
+            assert!(tail.first().is_some_and(|first| first.first_line <= 385), "{tail:?}");
+        }
+        writer.await.expect("written");
+    }
+
     async fn a_segment_twice_is_there_once_and_a_huge_one_is_refused(db: &TestDb) {
         let user = db.user("ada").await;
         let app = db.app(&user.id, "hello").await;
