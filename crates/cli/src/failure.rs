@@ -28,6 +28,9 @@ pub(crate) enum Failure {
     /// The call failed.
     #[error("{0}")]
     Call(#[from] Error),
+    /// A log-in failed, so another one is no remedy.
+    #[error("{error}")]
+    LogIn { error: Error, hint: &'static str },
     /// A file cannot be read or written.
     #[error("cannot {what} `{}`", path.display())]
     File {
@@ -78,7 +81,7 @@ impl Failure {
             return Exit::Ok;
         }
         printer.error(&clean(&self.to_string()));
-        if let Self::Call(error) = self
+        if let Self::Call(error) | Self::LogIn { error, .. } = self
             && let Some(api) = error.api()
         {
             if let Some(field) = &api.field {
@@ -101,7 +104,7 @@ impl Failure {
     /// The chain of sources, in one line, without those that only repeat each other.
     fn cause(&self) -> Option<String> {
         let mut source = match self {
-            Self::Call(error) => error.source(),
+            Self::Call(error) | Self::LogIn { error, .. } => error.source(),
             other => other.source(),
         };
         let mut causes: Vec<String> = Vec::new();
@@ -122,7 +125,9 @@ impl Failure {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Usage { hint, .. } => *hint,
-            Self::NotAuthenticated { hint, .. } | Self::NotFound { hint, .. } => Some(hint),
+            Self::NotAuthenticated { hint, .. }
+            | Self::NotFound { hint, .. }
+            | Self::LogIn { hint, .. } => Some(hint),
             Self::Call(Error::Foreign { .. } | Error::Redirected { .. }) => {
                 Some("is this the address of a flowcd server? see --url and `flowcd login`")
             }
@@ -150,7 +155,7 @@ impl Failure {
             Self::Usage { .. } | Self::File { .. } | Self::Io { .. } => Exit::Usage,
             Self::NotAuthenticated { .. } => Exit::NotAuthenticated,
             Self::NotFound { .. } => Exit::NotFound,
-            Self::Call(error) => exit_of_call(error),
+            Self::Call(error) | Self::LogIn { error, .. } => exit_of_call(error),
             Self::BrokenPipe => Exit::Ok,
         }
     }

@@ -1,4 +1,7 @@
 //! The picture of a deployment on a terminal: a line for each step, those that run with a spinner and a clock.
+//!
+//! Steps that have ended become plain lines above the picture. Only so much of a picture is drawn as the terminal has
+//! rows, and the step that runs has to be among them, however many steps there are.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -90,8 +93,9 @@ impl Live {
             }
             _ => {
                 line.bar.disable_steady_tick();
-                line.bar.set_style(style("{msg}"));
-                line.bar.finish_with_message(end_of_step(step));
+                area.remove(&line.bar);
+                // When the terminal has gone there is nobody to tell.
+                let _ = area.println(end_of_step(step));
             }
         }
     }
@@ -111,13 +115,15 @@ impl Live {
         }
     }
 
-    /// Leaves the picture as it stands.
+    /// Leaves what runs as it stands; what has not begun is nothing to leave.
     pub(crate) fn stop(&self) {
         self.note.finish_and_clear();
         for line in self.lines.values() {
             line.bar.disable_steady_tick();
-            if !line.bar.is_finished() {
-                line.bar.abandon();
+            match line.status {
+                StepStatus::Pending => line.bar.finish_and_clear(),
+                StepStatus::Running => line.bar.abandon(),
+                _ => {}
             }
         }
     }
@@ -156,12 +162,9 @@ mod tests {
         step.status = StepStatus::Failure;
         step.error = Some("exit code 2".to_owned());
         live.step(&step);
-        assert!(
-            live.lines[&step.step_count]
-                .bar
-                .message()
-                .contains("exit code 2")
-        );
+        live.step(&step);
+        assert_eq!(live.lines[&step.step_count].status, StepStatus::Failure);
+        live.output(step.step_count, b"late\n");
         live.stop();
     }
 }

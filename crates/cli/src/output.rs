@@ -12,7 +12,9 @@ use crate::{args::Global, failure::Failure};
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Format {
     /// For people.
+    // An empty variable is one that is not set.
     #[default]
+    #[value(alias = "")]
     Table,
     /// One JSON document; one object on each line where events are followed.
     Json,

@@ -239,11 +239,15 @@ pub(crate) fn parse_step(text: &str) -> Result<flowcd_model::step::StepCount, St
 /// A JSON or YAML document read from `path` as a `T`. JSON is YAML, so there is one reader.
 pub(crate) fn read_document<T: serde::de::DeserializeOwned>(path: &PathBuf) -> Result<T, Failure> {
     let text = read_file(path)?;
-    serde_saphyr::from_str(&text).map_err(|error| {
+    let options = serde_saphyr::options! { with_snippet: false };
+    serde_saphyr::from_str_with_options(&text, options).map_err(|error| {
+        // The reader's messages may have several lines.
+        let message = error.to_string();
+        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
         Failure::usage(format!(
             "cannot understand `{}`: {}",
             path.display(),
-            clean(&error.to_string())
+            clean(&message)
         ))
     })
 }

@@ -75,7 +75,7 @@ impl Client {
     /// A connection that breaks, or falls silent, is made again, and the stream goes on behind the last event: no byte
     /// of a log repeats and none is lost. The last item is [`TaskEvent::End`] or an error; among them
     /// [`Error::GaveUp`], when the server did not come back within the limit of
-    /// [`reconnects`](crate::ClientBuilder::reconnects).
+    /// [`reconnects`](crate::ClientBuilder::reconnects). The first connection is tried as often as any other call.
     ///
     /// Dropping the stream ends the following, never the task.
     pub fn follow_task(
@@ -102,6 +102,7 @@ impl Client {
             client: self.clone(),
             call,
             connection: None,
+            has_begun: false,
             n_failed: 0,
             pause: None,
             offsets: known,
@@ -145,6 +146,8 @@ struct Follower {
     client: Client,
     call: Call,
     connection: Option<Connection>,
+    /// Whether the server has answered at all. Before that there is nothing to take up again.
+    has_begun: bool,
     /// How often in a row it failed without a sign of life.
     n_failed: u32,
     /// The pause the server asks for.
@@ -195,7 +198,11 @@ impl Follower {
                 Err(Broken::Passing(error)) => error,
             };
             self.let_go();
-            if self.n_failed >= self.client.inner.limits.n_reconnects {
+            let limits = &self.client.inner.limits;
+            if !self.has_begun && self.n_failed >= limits.n_retries.min(limits.n_reconnects) {
+                return Err(error);
+            }
+            if self.n_failed >= limits.n_reconnects {
                 return Err(Error::GaveUp {
                     n_attempts: self.n_failed,
                     source: Box::new(error),
@@ -229,7 +236,11 @@ impl Follower {
         let silence = self.client.inner.limits.silence;
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connect().await?,
+            None => {
+                let connection = self.connect().await?;
+                self.has_begun = true;
+                connection
+            }
         };
         loop {
             if let Some(frame) = connection.parser.next_frame() {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use flowcd_client::Client;
-use flowcd_model::{id::TokenId, token::NewToken, user::Login};
+use flowcd_model::{envelope::Code, id::TokenId, token::NewToken, user::Login};
 use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
@@ -79,7 +79,10 @@ pub(crate) async fn login(
         None => (take_token(global, &args)?, None),
     };
     let client = connect::builder(&url)?.token(token.clone()).build()?;
-    let user = client.get_user_info().await?;
+    let user = client
+        .get_user_info()
+        .await
+        .map_err(|error| refused(error, "make a token with `flowcd login --username NAME`, or have one made by the server's operator"))?;
 
     profiles.profiles.insert(
         name.clone(),
@@ -111,6 +114,18 @@ fn take_token(global: &Global, args: &LoginArgs) -> Result<SecretString, Failure
     Ok(token.trim().into())
 }
 
+/// The failure of a log-in, whose remedy is no other log-in.
+fn refused(error: flowcd_client::Error, hint: &'static str) -> Failure {
+    match error.code() {
+        Some(Code::NeedLogin) => Failure::LogIn { error, hint },
+        Some(Code::NotFound) => Failure::LogIn {
+            error,
+            hint: "the address is the one the server's own paths begin under, as in https://cd.example.com",
+        },
+        _ => error.into(),
+    }
+}
+
 /// Makes a token with a password. The session that it takes ends here.
 async fn mint(
     anonymous: &Client,
@@ -129,7 +144,10 @@ async fn mint(
         username: username.to_owned(),
         password,
     };
-    let session = anonymous.login(&login).await?;
+    let session = anonymous
+        .login(&login)
+        .await
+        .map_err(|error| refused(error, "try again with the right name and password"))?;
     let minted = session
         .create_token(&NewToken {
             description: "flowcd login".to_owned(),

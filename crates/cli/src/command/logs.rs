@@ -8,7 +8,7 @@ use flowcd_model::{
     envelope::Code,
     id::TaskId,
     log::LogQuery,
-    step::{StepCount, StepStatus},
+    step::{Step, StepCount, StepStatus},
 };
 use owo_colors::OwoColorize;
 
@@ -22,6 +22,9 @@ use crate::{
 
 /// The arguments of `flowcd logs`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Without -f the output comes as it is, whatever --output says; with -f and --output json or yaml it comes as events."
+)]
 pub(crate) struct LogsArgs {
     /// The task.
     task: TaskId,
@@ -73,6 +76,12 @@ pub(crate) async fn run(
     }
     if task.status.is_final() {
         print_if_any(client, printer, &query(StepCount::Completed)).await?;
+    } else {
+        let id = &task.id;
+        printer.talk(&format!(
+            "the deployment is {} still; `flowcd logs -f {id}` goes on",
+            task.status
+        ));
     }
     Ok(Exit::Ok)
 }
@@ -85,13 +94,22 @@ async fn go_on(
     known: HashMap<StepCount, u64>,
 ) -> Result<Exit, Failure> {
     let show = args.step.map_or(Show::Log, Show::LogOf);
+    let exit = follow(client, printer, &args.task, show, known).await?;
+    if !matches!(exit, Exit::Ok | Exit::DeploymentFailed | Exit::Cancelled) {
+        return Ok(exit);
+    }
+    if let Some(wanted @ StepCount::Number(_)) = args.step {
+        let task = client.get_task(&args.task).await?;
+        let is_there = |step: &Step| step.step_count == wanted;
+        if !task.steps.iter().flatten().any(is_there) {
+            return Err(Failure::NotFound {
+                message: format!("the task has no step {wanted}"),
+                hint: "`flowcd task show` lists the steps there are",
+            });
+        }
+    }
     // Reading a log worked, whatever the log tells; `watch` is there for the other question.
-    Ok(
-        match follow(client, printer, &args.task, show, known).await? {
-            Exit::DeploymentFailed | Exit::Cancelled => Exit::Ok,
-            other => other,
-        },
-    )
+    Ok(Exit::Ok)
 }
 
 /// A step that printed nothing may have no log. Says up to where the step's log is known then.

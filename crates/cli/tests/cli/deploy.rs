@@ -161,10 +161,10 @@ async fn reading_the_log_of_a_failed_deployment_works() -> Outcome {
         (Some(0), "hello\n"),
         "{ended:?}"
     );
-    let ended = run(flowcd_at(&stand_in.url).args(["logs", "-f", "task0000", "--step", "2"]))?;
+    let ended = run(flowcd_at(&stand_in.url).args(["logs", "-f", "task0000", "--step", "9"]))?;
     assert_eq!(
         (ended.code, ended.stdout.as_str()),
-        (Some(0), ""),
+        (Some(5), ""),
         "{ended:?}"
     );
     Ok(())

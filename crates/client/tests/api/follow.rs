@@ -173,6 +173,23 @@ async fn following_gives_up_after_its_limit() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_server_that_never_answered_is_not_waited_for_as_one_that_was_lost() -> Outcome {
+    let stand_in = StandIn::start(|_, _| problem(503, "Unavailable", "")).await?;
+    let client = Client::builder(&stand_in.url)?
+        .token("t")
+        .retries(1)
+        .reconnects(100)
+        .build()?;
+    let (_, last) = follow(&client).await?;
+    assert!(
+        matches!(&last, Err(error) if error.code() == Some(Code::Unavailable)),
+        "{last:?}"
+    );
+    assert_eq!(stand_in.requests().len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_refusal_ends_the_following_at_once() -> Outcome {
     let stand_in = StandIn::start(|_, _| problem(404, "NotFound", "")).await?;
     let (_, last) = follow(&client(&stand_in)?).await?;
