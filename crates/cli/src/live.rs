@@ -115,17 +115,18 @@ impl Live {
         }
     }
 
-    /// Leaves what runs as it stands; what has not begun is nothing to leave.
+    /// Takes the picture away. What runs stays as a line; what has not begun is nothing to leave.
     pub(crate) fn stop(&self) {
-        self.note.finish_and_clear();
         for line in self.lines.values() {
             line.bar.disable_steady_tick();
-            match line.status {
-                StepStatus::Pending => line.bar.finish_and_clear(),
-                StepStatus::Running => line.bar.abandon(),
-                _ => {}
+            if line.status == StepStatus::Running {
+                // When the terminal has gone there is nobody to tell.
+                let _ = self
+                    .area
+                    .println(format!("{} {}", "\u{25b8}".cyan(), line.bar.prefix()));
             }
         }
+        let _ = self.area.clear();
     }
 }
 
