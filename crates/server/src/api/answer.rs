@@ -1,7 +1,7 @@
 //! Answers that worked: the envelope, and the headers that go with it.
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, HttpResponseBuilder,
     http::header::{self, HeaderMap},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -57,12 +57,28 @@ pub(crate) fn reply_part<T: Serialize>(
     data: T,
     next_cursor: Option<&str>,
 ) -> HttpResponse {
+    part(request, next_cursor).json(Reply::new(data))
+}
+
+/// The same for `data` that is JSON text already.
+pub(crate) fn reply_part_text(
+    request: &HttpRequest,
+    data: &str,
+    next_cursor: Option<&str>,
+) -> HttpResponse {
+    let body = [r#"{"success":true,"data":"#, data, "}"].concat();
+    part(request, next_cursor)
+        .content_type("application/json")
+        .body(body)
+}
+
+fn part(request: &HttpRequest, next_cursor: Option<&str>) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
     if let Some(cursor) = next_cursor {
         let url = next_url(request.path(), request.query_string(), cursor);
         response.insert_header((header::LINK, format!("<{url}>; rel=\"next\"")));
     }
-    response.json(Reply::new(data))
+    response
 }
 
 /// The same request with another cursor.
@@ -103,7 +119,7 @@ pub(crate) fn not_modified(tag: &str) -> HttpResponse {
 }
 
 /// Marks an answer as good for as long as its tag is.
-pub(crate) fn tagged(response: &mut actix_web::HttpResponseBuilder, tag: &str) {
+pub(crate) fn tagged(response: &mut HttpResponseBuilder, tag: &str) {
     response.insert_header((header::ETAG, tag));
     response.insert_header(REVALIDATE);
 }

@@ -10,7 +10,7 @@ use flowcd_model::{
 };
 
 use super::{
-    answer::{done, once, reply, reply_once, reply_part, reply_tagged},
+    answer::{done, once, reply, reply_once, reply_part_text, reply_tagged},
     extract::{Body, IdempotencyKey, IgnoredBody, Params},
 };
 use crate::{auth::Caller, error::Result, service, state::AppState};
@@ -49,7 +49,7 @@ pub(crate) async fn list_applications(
 ) -> Result<HttpResponse> {
     let (applications, next) =
         service::application::list_applications(&state, &caller, query.0).await?;
-    Ok(reply_part(&request, applications, next.as_deref()))
+    Ok(reply_part_text(&request, &applications, next.as_deref()))
 }
 
 /// List your applications, by POST
@@ -77,7 +77,7 @@ pub(crate) async fn list_applications_by_post(
 ) -> Result<HttpResponse> {
     let (applications, next) =
         service::application::list_applications(&state, &caller, query.0).await?;
-    Ok(reply_part(&request, applications, next.as_deref()))
+    Ok(reply_part_text(&request, &applications, next.as_deref()))
 }
 
 /// Get an application

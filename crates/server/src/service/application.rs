@@ -26,12 +26,12 @@ const MAX_DESCRIPTION_CHARS: usize = 1_000;
 /// The most entries in a part of a list.
 pub(crate) const MAX_LIMIT: i64 = 100;
 
-/// All applications of the caller, or a part of them and the cursor of the next part.
+/// All applications of the caller, or a part of them and the cursor of the next part; the list is JSON text already.
 pub(crate) async fn list_applications(
     state: &AppState,
     caller: &Caller,
     query: ApplicationListQuery,
-) -> Result<(Vec<Application>, Option<String>)> {
+) -> Result<(String, Option<String>)> {
     let limit = match (query.limit, &query.cursor) {
         (None, Some(_)) => Some(MAX_LIMIT),
         (limit, _) => limit,
@@ -39,7 +39,7 @@ pub(crate) async fn list_applications(
     check_limit(limit)?;
     let found = state
         .store
-        .list_applications(&caller.user_id, limit, query.cursor);
+        .list_applications_json(&caller.user_id, limit, query.cursor);
     Ok(found.await?)
 }
 
