@@ -96,11 +96,12 @@ struct Sources {
 
 /// Checks the arrows between the crates, and what comes from outside against `deny.toml`.
 pub(crate) fn dependencies() -> Result<()> {
-    let metadata: Value = serde_json::from_str(&output(cargo().args([
-        "metadata",
-        "--format-version=1",
-        "--locked",
-    ]))?)?;
+    let metadata = output(
+        cargo()
+            .args(["metadata", "--format-version=1", "--locked"])
+            .args(["--filter-platform", host()?.as_str()]),
+    )?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
     let packages = metadata["packages"]
         .as_array()
         .context("cargo names no packages")?;
@@ -141,6 +142,13 @@ pub(crate) fn dependencies() -> Result<()> {
     wrong.extend(outside(packages)?);
     ensure!(wrong.is_empty(), "{}", wrong.join("; "));
     advisories()
+}
+
+/// The platform of this machine: other platforms' crates would have to be downloaded to be looked at.
+fn host() -> Result<String> {
+    let version = output(std::process::Command::new("rustc").arg("-vV"))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(host.context("rustc names no host")?.to_owned())
 }
 
 fn arrows_of(node: &Value) -> Vec<&str> {
