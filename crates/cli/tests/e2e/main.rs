@@ -1,0 +1,19 @@
+//! The real commands against the real server: what a user types, from the log-in to the log of a deployment.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests make repositories with git"
+)]
+
+mod app;
+mod deploy;
+mod idempotency;
+mod interrupt;
+mod log;
+mod login;
+mod raw;
+#[path = "../../../server/tests/integration/support/repo.rs"]
+mod repo;
+mod support;
+mod task;
+mod token;
