@@ -26,6 +26,9 @@ use crate::{
 /// Far above what anybody has.
 const MAX_LISTED: i64 = 1_000;
 
+/// The most secrets of a user: each of his tasks opens all of them.
+const MAX_SECRETS: usize = 200;
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = provider_tokens)]
 struct ProviderTokenRow {
@@ -138,6 +141,10 @@ impl Store {
                 false => BTreeMap::new(),
             };
             values.extend(patch.secrets.0.clone());
+            // Here and not before, because what is added bit by bit counts together.
+            if values.len() > MAX_SECRETS {
+                return Err(Error::OutOfRange("data.secrets"));
+            }
             let sealed = match values.is_empty() {
                 true => None,
                 false => Some(keyring.seal_map(&values, &secrets_aad(&user_id))?),
