@@ -199,7 +199,7 @@ impl Follower {
             return Ok(Some(TaskEvent::Step(as_it_was(step, StepStatus::Pending))));
         }
         if let Some(step) = steps.get(self.position.place) {
-            return self.step_on_in(step).await;
+            return self.step_on_in(step, task.status.is_final()).await;
         }
         if !task.status.is_final() {
             return Ok(None);
@@ -215,8 +215,15 @@ impl Follower {
     }
 
     /// The next event of the step whose turn it is: its start, its output, its end.
-    async fn step_on_in(&mut self, step: &Step) -> Result<Option<TaskEvent>, Error> {
-        if step.status == StepStatus::Pending {
+    ///
+    /// In a task that has ended no step goes on, whatever its row says: the reader is not left waiting.
+    async fn step_on_in(
+        &mut self,
+        step: &Step,
+        is_task_final: bool,
+    ) -> Result<Option<TaskEvent>, Error> {
+        let is_over = is_task_final || step.status.is_final();
+        if step.status == StepStatus::Pending && !is_over {
             return Ok(None);
         }
         if !self.position.is_started && step.started_time.is_some() {
@@ -226,7 +233,7 @@ impl Follower {
         if let Some(event) = self.log_event(step.step_count).await? {
             return Ok(Some(event));
         }
-        if !step.status.is_final() {
+        if !is_over {
             return Ok(None);
         }
         self.position.place += 1;

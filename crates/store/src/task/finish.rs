@@ -19,6 +19,7 @@ use crate::{
 /// Tasks that are settled in one transaction.
 const MAX_SETTLED: i64 = 200;
 
+const BROKE_OFF: &str = "the run broke off";
 const RUNNER_LOST: &str = "runner lost";
 const RUNNER_LOST_CANCELLING: &str = "runner lost while the task was being cancelled";
 
@@ -65,16 +66,19 @@ impl Store {
             return Err(Error::OutOfRange("status"));
         }
         let claim = claim.clone();
+        let now = Millis::now();
+        // A run that broke off may leave steps behind that have not ended, which a task that has ended cannot have.
+        let steps = settle_steps(outcome.steps, outcome.status, BROKE_OFF, now);
         let ending = Ending {
             status: outcome.status,
-            steps: Some(outcome.steps),
+            steps: Some(steps),
             error: outcome.error,
         };
         self.write(move |conn| {
             let Some(row) = claim.row(conn)? else {
                 return Ok(Lease::Lost);
             };
-            write_final(conn, &row, &ending, Millis::now())?;
+            write_final(conn, &row, &ending, now)?;
             Ok(Lease::new(Some(row.is_cancel_requested)))
         })
         .await
