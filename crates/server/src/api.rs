@@ -11,6 +11,7 @@ mod log;
 mod system;
 mod task;
 mod token;
+mod unread;
 mod user;
 
 use actix_web::{

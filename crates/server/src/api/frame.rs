@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use rand::{RngExt, distr::Alphanumeric};
 use tracing::{Instrument, debug, error, field::Empty, info};
 
+use super::unread::Unread;
 use crate::{error::Error, metrics::Metrics};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,7 +26,7 @@ const MAX_REQUEST_ID_CHARS: usize = 128;
 /// Wraps everything.
 pub(crate) async fn frame(
     metrics: Data<Metrics>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let started = Instant::now();
@@ -35,6 +36,7 @@ pub(crate) async fn frame(
     let route = request
         .match_pattern()
         .unwrap_or_else(|| "unmatched".to_owned());
+    let unread = Unread::of(&mut request);
     // Who asks is added when it is known.
     let span = tracing::info_span!("request", request.id = %id, user.id = Empty, token.id = Empty);
     async {
@@ -66,6 +68,12 @@ pub(crate) async fn frame(
             _ => {
                 info!(http.method = %method, http.path = path, http.status = status, ms, "Answered `{method} {path}` with {status}");
             }
+        }
+        if let Some(unread) = unread {
+            result = match result {
+                Ok(response) => Ok(response.map_body(|_, body| unread.held_by(body))),
+                Err(response) => Err(response.map_body(|_, body| unread.held_by(body))),
+            };
         }
         result.map_err(|response| InternalError::from_response("answered", response).into())
     }
