@@ -6,22 +6,24 @@ use bytes::Bytes;
 use flowcd_model::{id::TaskId, step::StepCount};
 use flowcd_store::Segment;
 use object_store::{ObjectStoreExt, WriteMultipart, path::Path as ObjectPath};
+use tracing::error;
 
 use super::{LogError, Logs, frame, segment_object, whole_object};
 
-/// Neighbouring segments smaller than this are joined when the step ends.
+/// Neighbouring segments smaller than this are joined when the step ends, or when there are too many.
 const SMALL_BYTES: u64 = 64 * 1024;
-/// Segments joined at the end grow to this.
+/// Segments that are joined grow to this.
 const JOINED_BYTES: usize = 512 * 1024;
+/// So many small segments in a row are joined while the step still runs: one that prints a line every second for a
+/// day would have 86,400 of them.
+const MAX_SMALL: usize = 256;
 
 /// The log of a step while it is written.
 pub(crate) struct StepLog {
     task: TaskId,
     step: StepCount,
-    /// What is kept so far, in order; at most one gap.
+    /// What is kept so far, in order.
     segments: VecDeque<Segment>,
-    /// How many segments at the beginning are never dropped.
-    n_head: usize,
     /// Bytes kept.
     kept_bytes: u64,
     /// The offset after the last byte.
@@ -30,6 +32,8 @@ pub(crate) struct StepLog {
     n_lines: u64,
     /// The number of the next segment's object.
     next_object: u64,
+    /// Whether the rows may not be what they were last asked to be.
+    is_index_behind: bool,
 }
 
 /// What to do with the rows of a step after something was stored.
@@ -47,171 +51,213 @@ impl StepLog {
             task,
             step,
             segments: VecDeque::new(),
-            n_head: 0,
             kept_bytes: 0,
             end: 0,
             n_lines: 0,
             next_object: 0,
+            is_index_behind: false,
         }
     }
 
-    /// Stores `chunks` as a segment each, while the step runs.
-    pub(crate) async fn append(
-        &mut self,
-        logs: &Logs,
-        chunks: Vec<Bytes>,
-    ) -> Result<Rows, LogError> {
+    /// Says that the rows could not be written: the next ones replace all there are.
+    pub(crate) fn distrust_index(&mut self) {
+        self.is_index_behind = true;
+    }
+
+    /// Stores `chunks` as a segment each, while the step runs. What cannot be stored becomes a gap: the run goes on.
+    pub(crate) async fn append(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Rows {
         let n_before = self.segments.len();
         for raw in chunks {
-            let (raw, frame) = compress(raw).await?;
-            let object = segment_object(&self.task, self.step, self.next_object);
-            self.next_object += 1;
-            let object_bytes = frame.len() as u64;
-            logs.objects.put(&object, frame.into()).await?;
-            self.push(&raw, &object, 0, object_bytes, logs.limit_bytes);
+            self.store(logs, raw).await;
         }
         let slack_bytes = (logs.limit_bytes / 8).max(SMALL_BYTES);
+        let mut dropped = Vec::new();
         if self.kept_bytes > logs.limit_bytes.saturating_add(slack_bytes) {
-            let dropped = self.drop_middle(logs.limit_bytes);
-            return Ok(Rows::Replace(
-                self.segments.iter().cloned().collect(),
-                dropped,
-            ));
+            dropped = self.drop_middle(logs.limit_bytes);
         }
-        Ok(Rows::Append(
-            self.segments.iter().skip(n_before).cloned().collect(),
-        ))
+        match self.join_small(logs).await {
+            Ok(joined) => dropped.extend(joined),
+            // They are as good as they were, only many.
+            Err(err) => self.complain(&err, "Cannot join segments"),
+        }
+        if dropped.is_empty() && !self.is_index_behind {
+            return Rows::Append(self.segments.iter().skip(n_before).cloned().collect());
+        }
+        self.replace(dropped)
     }
 
     /// Ends the log: `chunks` are its last bytes, and everything becomes one object.
-    pub(crate) async fn finish(
-        &mut self,
-        logs: &Logs,
-        chunks: Vec<Bytes>,
-    ) -> Result<Rows, LogError> {
+    pub(crate) async fn finish(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Rows {
         let chunk_bytes: u64 = chunks.iter().map(|chunk| chunk.len() as u64).sum();
         if self.segments.is_empty() && chunk_bytes <= logs.limit_bytes {
             return self.write_whole(logs, chunks).await;
         }
-        self.append(logs, chunks).await?;
+        for raw in chunks {
+            self.store(logs, raw).await;
+        }
         let mut dropped = self.drop_middle(logs.limit_bytes);
-        dropped.extend(
-            self.segments
-                .iter()
-                .filter_map(|segment| segment.object.as_deref())
-                .map(ObjectPath::from),
-        );
-        self.compact(logs).await?;
-        Ok(Rows::Replace(
-            self.segments.iter().cloned().collect(),
-            dropped,
-        ))
+        match self.compact(logs).await {
+            Ok(compacted) => {
+                let old = std::mem::replace(&mut self.segments, compacted);
+                dropped.extend(objects(old));
+            }
+            // The log is whole without it, only in more than one piece.
+            Err(err) => self.complain(&err, "Cannot put the segments together"),
+        }
+        self.replace(dropped)
+    }
+
+    fn replace(&mut self, dropped: Vec<ObjectPath>) -> Rows {
+        self.is_index_behind = false;
+        Rows::Replace(self.segments.iter().cloned().collect(), dropped)
     }
 
     /// Writes a log that fits in memory and of which nothing is stored yet.
-    async fn write_whole(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Result<Rows, LogError> {
+    async fn write_whole(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Rows {
         if chunks.is_empty() {
-            return Ok(Rows::Append(Vec::new()));
+            return Rows::Append(Vec::new());
         }
+        if let Err(err) = self.try_write_whole(logs, &chunks).await {
+            self.complain(&err, "Lost the output");
+            self.segments.clear();
+            (self.end, self.n_lines) = (0, 0);
+            for raw in chunks {
+                self.push(&raw, None);
+            }
+        }
+        Rows::Append(self.segments.iter().cloned().collect())
+    }
+
+    async fn try_write_whole(&mut self, logs: &Logs, chunks: &[Bytes]) -> Result<(), LogError> {
         let object = whole_object(&self.task, self.step);
         let mut whole = Vec::new();
         for raw in chunks {
-            let (raw, frame) = compress(raw).await?;
-            self.push(
-                &raw,
-                &object,
-                whole.len() as u64,
-                frame.len() as u64,
-                logs.limit_bytes,
-            );
+            let frame = compress(raw.clone()).await?;
+            let place = (&object, whole.len() as u64, frame.len() as u64);
+            self.push(raw, Some(place));
             whole.extend_from_slice(&frame);
         }
         logs.objects.put(&object, whole.into()).await?;
-        Ok(Rows::Append(self.segments.iter().cloned().collect()))
+        Ok(())
     }
 
-    fn push(
-        &mut self,
-        raw: &[u8],
-        object: &ObjectPath,
-        offset: u64,
-        object_bytes: u64,
-        limit_bytes: u64,
-    ) {
+    async fn store(&mut self, logs: &Logs, raw: Bytes) {
+        let object = segment_object(&self.task, self.step, self.next_object);
+        self.next_object += 1;
+        match put(logs, &object, raw.clone()).await {
+            Ok(object_bytes) => self.push(&raw, Some((&object, 0, object_bytes))),
+            Err(err) => {
+                self.complain(&err, "Lost a part of the output");
+                self.push(&raw, None);
+            }
+        }
+    }
+
+    fn complain(&self, err: &LogError, what: &str) {
+        let (task, step) = (&self.task, self.step);
+        error!(task.id = %task, error = err as &dyn std::error::Error, "{what} of step {step} of task `{task}`");
+    }
+
+    /// Adds a segment, which is in an object from an offset on with so many bytes; without one, it is a gap.
+    fn push(&mut self, raw: &[u8], place: Option<(&ObjectPath, u64, u64)>) {
+        let (object, object_offset, object_bytes) = match place {
+            Some((object, offset, n_bytes)) => (Some(object.to_string()), offset, n_bytes),
+            None => (None, 0, 0),
+        };
         let segment = Segment {
             step_count: self.step,
             first_byte: self.end,
             n_bytes: raw.len() as u64,
             first_line: self.n_lines,
             n_lines: frame::n_lines(raw),
-            object: Some(object.to_string()),
-            object_offset: offset,
+            object,
+            object_offset,
             object_bytes,
         };
         self.end += segment.n_bytes;
         self.n_lines += segment.n_lines;
-        self.kept_bytes += segment.n_bytes;
-        if self.end <= limit_bytes / 2 {
-            self.n_head = self.segments.len() + 1;
+        if segment.object.is_some() {
+            self.kept_bytes += segment.n_bytes;
         }
         self.segments.push_back(segment);
     }
 
-    /// Drops segments behind the head until no more than `limit_bytes` are kept; the gap says how much went.
-    /// Answers the objects that nothing needs any more.
+    /// Drops segments behind the head, which is half of what may be kept, until no more than `limit_bytes` are kept;
+    /// gaps say how much went. Answers the objects that nothing needs any more.
     fn drop_middle(&mut self, limit_bytes: u64) -> Vec<ObjectPath> {
         let mut dropped = Vec::new();
-        let tail = self.segments.split_off(self.n_head);
-        let mut gap: Option<Segment> = None;
-        let mut kept = VecDeque::new();
-        for segment in tail {
-            let is_gap = segment.object.is_none();
-            if !is_gap && self.kept_bytes <= limit_bytes {
-                kept.push_back(segment);
-                continue;
-            }
-            if let Some(object) = &segment.object {
-                dropped.push(ObjectPath::from(object.as_str()));
+        let n_head = self
+            .segments
+            .partition_point(|segment| segment.first_byte + segment.n_bytes <= limit_bytes / 2);
+        for mut segment in self.segments.split_off(n_head) {
+            if self.kept_bytes > limit_bytes
+                && let Some(object) = segment.object.take()
+            {
+                dropped.push(ObjectPath::from(object));
                 self.kept_bytes -= segment.n_bytes;
+                (segment.object_offset, segment.object_bytes) = (0, 0);
             }
-            match &mut gap {
-                Some(gap) => {
+            match self.segments.back_mut() {
+                Some(gap) if gap.object.is_none() && segment.object.is_none() => {
                     gap.n_bytes += segment.n_bytes;
                     gap.n_lines += segment.n_lines;
                 }
-                None => {
-                    gap = Some(Segment {
-                        object: None,
-                        object_offset: 0,
-                        object_bytes: 0,
-                        ..segment
-                    });
-                }
+                _ => self.segments.push_back(segment),
             }
         }
-        self.segments.extend(gap);
-        self.segments.append(&mut kept);
         dropped
     }
 
-    /// Copies all segments into one object, small ones joined, and makes the segments point into it.
-    async fn compact(&mut self, logs: &Logs) -> Result<(), LogError> {
+    /// Joins the small segments at the end when there are many; answers the objects that nothing needs any more.
+    async fn join_small(&mut self, logs: &Logs) -> Result<Vec<ObjectPath>, LogError> {
+        let newest = self.segments.iter().rev();
+        let n_small = newest.take_while(|segment| is_small(segment)).count();
+        if n_small < MAX_SMALL {
+            return Ok(Vec::new());
+        }
+        let start = self.segments.len() - n_small;
+        let mut joined: Vec<(Segment, Vec<u8>)> = Vec::new();
+        for segment in self.segments.range(start..) {
+            let raw = logs.load(segment).await?.unwrap_or_default();
+            match joined.last_mut() {
+                Some((first, all)) if all.len() < JOINED_BYTES => {
+                    first.n_bytes += segment.n_bytes;
+                    first.n_lines += segment.n_lines;
+                    all.extend_from_slice(&raw);
+                }
+                _ => joined.push((segment.clone(), raw.to_vec())),
+            }
+        }
+        let mut stored = Vec::with_capacity(joined.len());
+        for (segment, raw) in joined {
+            let object = segment_object(&self.task, self.step, self.next_object);
+            self.next_object += 1;
+            stored.push(Segment {
+                object_offset: 0,
+                object_bytes: put(logs, &object, raw.into()).await?,
+                object: Some(object.to_string()),
+                ..segment
+            });
+        }
+        let old = self.segments.split_off(start);
+        self.segments.extend(stored);
+        Ok(objects(old))
+    }
+
+    /// Copies all segments into one object, small ones joined; answers segments that point into it.
+    async fn compact(&self, logs: &Logs) -> Result<VecDeque<Segment>, LogError> {
         let object = whole_object(&self.task, self.step);
         let mut upload = WriteMultipart::new(logs.objects.put_multipart(&object).await?);
         let mut offset = 0;
         let mut compacted: VecDeque<Segment> = VecDeque::new();
         let mut joined: Option<(Segment, Vec<u8>)> = None;
-        for segment in std::mem::take(&mut self.segments) {
-            let is_small = segment.object.is_some() && segment.n_bytes < SMALL_BYTES;
-            if !is_small
-                || joined
-                    .as_ref()
-                    .is_some_and(|(_, raw)| raw.len() >= JOINED_BYTES)
+        for segment in self.segments.iter().cloned() {
+            let is_small = is_small(&segment);
+            let is_enough = |(_, raw): &(Segment, Vec<u8>)| raw.len() >= JOINED_BYTES;
+            if (!is_small || joined.as_ref().is_some_and(is_enough))
+                && let Some(done) = joined.take()
             {
-                if let Some(done) = joined.take() {
-                    compacted
-                        .push_back(write_joined(&mut upload, &mut offset, &object, done).await?);
-                }
+                compacted.push_back(write_joined(&mut upload, &mut offset, &object, done).await?);
             }
             let Some(from) = &segment.object else {
                 // A frame that no row names: it tells whoever reads the file with other tools.
@@ -219,7 +265,7 @@ impl StepLog {
                     "\n[flowcd: {} bytes left out here by the log's size limit]\n",
                     segment.n_bytes
                 );
-                let (_, note) = compress(note.into()).await?;
+                let note = compress(note.into()).await?;
                 upload.write(&note);
                 offset += note.len() as u64;
                 compacted.push_back(segment);
@@ -255,9 +301,26 @@ impl StepLog {
             compacted.push_back(write_joined(&mut upload, &mut offset, &object, done).await?);
         }
         upload.finish().await?;
-        self.segments = compacted;
-        Ok(())
+        Ok(compacted)
     }
+}
+
+fn is_small(segment: &Segment) -> bool {
+    segment.object.is_some() && segment.n_bytes < SMALL_BYTES
+}
+
+/// The objects of segments.
+fn objects(segments: VecDeque<Segment>) -> Vec<ObjectPath> {
+    let named = segments.into_iter().filter_map(|segment| segment.object);
+    named.map(ObjectPath::from).collect()
+}
+
+/// Stores `raw` as an object of its own; answers the object's length.
+async fn put(logs: &Logs, object: &ObjectPath, raw: Bytes) -> Result<u64, LogError> {
+    let frame = compress(raw).await?;
+    let n_bytes = frame.len() as u64;
+    logs.objects.put(object, frame.into()).await?;
+    Ok(n_bytes)
 }
 
 async fn write_joined(
@@ -266,7 +329,7 @@ async fn write_joined(
     object: &ObjectPath,
     (segment, raw): (Segment, Vec<u8>),
 ) -> Result<Segment, LogError> {
-    let (_, frame) = compress(raw.into()).await?;
+    let frame = compress(raw.into()).await?;
     upload.wait_for_capacity(2).await?;
     upload.write(&frame);
     let segment = Segment {
@@ -280,13 +343,64 @@ async fn write_joined(
 }
 
 /// Compresses, off the async threads when there is enough to make the hop worth it.
-async fn compress(raw: Bytes) -> Result<(Bytes, Vec<u8>), LogError> {
+async fn compress(raw: Bytes) -> Result<Vec<u8>, LogError> {
     let is_long = raw.len() > 16 * 1024;
-    let work = move || frame::encode(&raw).map(|frame| (raw, frame));
+    let work = move || frame::encode(&raw);
     let done = if is_long {
         tokio::task::spawn_blocking(work).await?
     } else {
         work()
     };
     done.map_err(LogError::Encode)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use flowcd_model::{id::TaskId, step::StepCount};
+    use flowcd_store::{DatabaseUrl, Keyring, Store};
+    use futures_util::TryStreamExt;
+    use object_store::{ObjectStore, memory::InMemory};
+
+    use super::{Rows, StepLog};
+    use crate::logs::Logs;
+
+    #[tokio::test]
+    async fn a_step_that_prints_little_for_long_has_few_segments() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = DatabaseUrl::Sqlite(folder.path().join("flowcd.db"));
+        let store = Store::open(&url, Keyring::generate())
+            .await
+            .expect("a store");
+        let objects = Arc::new(InMemory::new());
+        let logs = Logs {
+            store,
+            objects: objects.clone(),
+            limit_bytes: 1 << 20,
+        };
+        let mut log = StepLog::new(TaskId::generate(), StepCount::Number(1));
+        let mut most = 0;
+        for n in 0..3000 {
+            let line = Bytes::from(format!("line {n:04}\n"));
+            if let Rows::Replace(_, dropped) = log.append(&logs, vec![line]).await {
+                logs.delete_objects(dropped).await.expect("deleted");
+            }
+            most = most.max(log.segments.len());
+        }
+        assert!(most <= super::MAX_SMALL, "{most} segments");
+        let left: Vec<_> = objects.list(None).try_collect().await.expect("objects");
+        assert_eq!(left.len(), log.segments.len());
+        let mut end = 0;
+        for segment in &log.segments {
+            assert_eq!((segment.first_byte, segment.first_line), (end, end / 10));
+            end += segment.n_bytes;
+            let raw = logs.load(segment).await.expect("the object");
+            let raw = raw.expect("no gap");
+            let first = format!("line {:04}\n", segment.first_line);
+            assert!(raw.starts_with(first.as_bytes()), "{first}");
+        }
+        assert_eq!(end, 30_000);
+    }
 }

@@ -16,7 +16,7 @@ use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{error, info, warn};
 
 use super::{HEARTBEAT, LEASE, Work, record};
@@ -45,12 +45,17 @@ pub(super) async fn drive(work: &Work, claimed: ClaimedTask, end: &CancellationT
     work.changed(&task.id);
     let cancel = CancellationToken::new();
     work.inner.running().insert(task.id.clone(), cancel.clone());
-    let heartbeat = tokio::spawn(beat(work.clone(), claim.clone(), cancel.clone()));
+    // Ends with this function, however that ends: a claim that nobody works on must run out.
+    let heartbeat = AbortOnDropHandle::new(tokio::spawn(beat(
+        work.clone(),
+        claim.clone(),
+        cancel.clone(),
+    )));
     let outcome = match job(work, claimed) {
         Ok(job) => run(work, &claim, job, &cancel, end).await,
         Err(error) => failed_before_start(&task, error),
     };
-    heartbeat.abort();
+    drop(heartbeat);
     finish(work, &claim, outcome).await;
     work.inner.running().remove(&task.id);
 }
@@ -130,7 +135,8 @@ async fn run(
 ) -> Outcome {
     let (events_tx, events) = mpsc::channel(EVENT_QUEUE);
     let (entries, entries_rx) = mpsc::channel(RECORD_QUEUE);
-    let recorder = tokio::spawn(record::record(work.clone(), claim.clone(), entries_rx));
+    let recorder = record::record(work.clone(), claim.clone(), entries_rx, cancel.clone());
+    let recorder = tokio::spawn(recorder);
     let engine_cancel = cancel.child_token();
     let engine = tokio::spawn(flowcd_engine::run(job, events_tx, engine_cancel.clone()));
     let mut run = Run {

@@ -3,16 +3,17 @@
 //! The recorder works behind the engine. What piles up while it writes is written together the next time, so a
 //! pipeline of many short steps costs few commits, and a slow disk slows the engine only when the queue is full.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use flowcd_model::step::StepCount;
-use flowcd_store::{Claim, Lease, Progress};
-use tokio::sync::mpsc;
-use tracing::error;
+use flowcd_store::{Claim, Error, Lease, Progress, Segment};
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
 
-use super::Work;
-use crate::logs::{LogError, Rows, StepLog};
+use super::{LEASE, Work};
+use crate::logs::{Rows, StepLog};
 
 /// Something to record, in the order it happened.
 pub(super) enum Entry {
@@ -35,11 +36,16 @@ pub(super) enum Entry {
 /// The most entries written together.
 const BATCH: usize = 64;
 
-/// Records what arrives until the sender is gone or the claim is lost.
+/// How long to wait when the database is away.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+
+/// Records what arrives until the sender is gone or the claim is lost. Each write says whether the task is to be
+/// cancelled; `cancel` fires then, as it does when the claim is lost.
 pub(super) async fn record(
     work: Work,
     claim: Arc<Claim>,
     mut entries: mpsc::Receiver<Entry>,
+    cancel: CancellationToken,
 ) -> Lease {
     let mut recorder = Recorder {
         work,
@@ -49,10 +55,18 @@ pub(super) async fn record(
     let mut batch = Vec::with_capacity(BATCH);
     while entries.recv_many(&mut batch, BATCH).await > 0 {
         match recorder.write(batch.drain(..)).await {
-            Ok(Lease::Lost) => return Lease::Lost,
+            Ok(Lease::Lost) => {
+                cancel.cancel();
+                return Lease::Lost;
+            }
+            // Asked for elsewhere, or before this run could be told.
+            Ok(Lease::Held {
+                is_cancel_requested: true,
+            }) => cancel.cancel(),
             Ok(Lease::Held { .. }) => {}
             // The run goes on: a gap in the log is less harm than a deployment torn in the middle.
             Err(source) => {
+                recorder.open.values_mut().for_each(StepLog::distrust_index);
                 let task = &recorder.claim.task_id;
                 error!(task.id = %task, error = &source as &dyn std::error::Error, "Cannot record task `{task}`");
             }
@@ -70,7 +84,7 @@ struct Recorder {
 }
 
 impl Recorder {
-    async fn write(&mut self, batch: impl Iterator<Item = Entry>) -> Result<Lease, LogError> {
+    async fn write(&mut self, batch: impl Iterator<Item = Entry>) -> Result<Lease, Error> {
         let mut outputs: Vec<(StepCount, Vec<Bytes>, bool)> = Vec::new();
         let mut progress: Option<Progress> = None;
         for entry in batch {
@@ -92,55 +106,81 @@ impl Recorder {
                 },
             }
         }
-        let store = self.work.inner.store.clone();
+        let work = self.work.clone();
         let mut lease = Lease::Held {
             is_cancel_requested: false,
         };
         let mut appended = Vec::new();
         for (step, chunks, is_ended) in outputs {
             let n_bytes: usize = chunks.iter().map(Bytes::len).sum();
-            self.work
-                .inner
-                .metrics
-                .log_bytes_total
-                .inc_by(n_bytes as u64);
-            match self.write_step(step, chunks, is_ended).await? {
+            work.inner.metrics.log_bytes_total.inc_by(n_bytes as u64);
+            match self.write_step(step, chunks, is_ended).await {
                 Rows::Append(rows) => appended.extend(rows),
                 Rows::Replace(rows, dropped) => {
-                    lease = store.replace_segments(&self.claim, step, rows).await?;
-                    if matches!(lease, Lease::Held { .. }) {
-                        self.work.inner.logs.delete_objects(dropped).await?;
+                    // They are among those that replace all.
+                    appended.retain(|row: &Segment| row.step_count != step);
+                    lease = self.insist(Write::Replace(step, rows)).await?;
+                    if lease != Lease::Lost
+                        && let Err(source) = work.inner.logs.delete_objects(dropped).await
+                    {
+                        let task = &self.claim.task_id;
+                        warn!(task.id = %task, error = &source as &dyn std::error::Error, "Cannot delete old segments of task `{task}`");
                     }
                 }
             }
         }
         if !appended.is_empty() {
-            lease = store.append_segments(&self.claim, appended).await?;
+            lease = self.insist(Write::Append(appended)).await?;
         }
         // After the log: whoever sees a step ended finds all of its output.
         if let Some(progress) = progress {
-            lease = store.save_progress(&self.claim, progress).await?;
+            lease = self.insist(Write::Progress(progress)).await?;
         }
-        self.work.changed(&self.claim.task_id);
+        work.changed(&self.claim.task_id);
         Ok(lease)
     }
 
-    async fn write_step(
-        &mut self,
-        step: StepCount,
-        chunks: Vec<Bytes>,
-        is_ended: bool,
-    ) -> Result<Rows, LogError> {
+    async fn write_step(&mut self, step: StepCount, chunks: Vec<Bytes>, is_ended: bool) -> Rows {
         let task = &self.claim.task_id;
+        let logs = &self.work.inner.logs;
         let log = self
             .open
             .entry(step)
             .or_insert_with(|| StepLog::new(task.clone(), step));
         if !is_ended {
-            return log.append(&self.work.inner.logs, chunks).await;
+            return log.append(logs, chunks).await;
         }
-        let rows = log.finish(&self.work.inner.logs, chunks).await;
+        let rows = log.finish(logs, chunks).await;
         self.open.remove(&step);
         rows
     }
+
+    /// Writes again and again while the database is away, as long as the lease may be ours.
+    async fn insist(&self, write: Write) -> Result<Lease, Error> {
+        let (store, claim) = (&self.work.inner.store, &self.claim);
+        let give_up = Instant::now() + LEASE;
+        loop {
+            let written = match write.clone() {
+                Write::Append(rows) => store.append_segments(claim, rows).await,
+                Write::Replace(step, rows) => store.replace_segments(claim, step, rows).await,
+                Write::Progress(progress) => store.save_progress(claim, progress).await,
+            };
+            match written {
+                Err(source) if source.is_temporary() && Instant::now() < give_up => {
+                    let task = &claim.task_id;
+                    warn!(task.id = %task, error = &source as &dyn std::error::Error, "Cannot record task `{task}` now, and try again");
+                    tokio::time::sleep(TRY_AGAIN).await;
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
+/// Something to write to the database.
+#[derive(Clone)]
+enum Write {
+    Append(Vec<Segment>),
+    Replace(StepCount, Vec<Segment>),
+    Progress(Progress),
 }

@@ -54,8 +54,10 @@ async fn claim_forever(work: Work, stop: CancellationToken, end: CancellationTok
     loop {
         while runs.try_join_next().is_some() {}
         let permit = tokio::select! {
-            permit = free.clone().acquire_owned() => permit,
+            // First: a long queue must not be claimed further while the server stops.
+            biased;
             () = stop.cancelled() => break,
+            permit = free.clone().acquire_owned() => permit,
         };
         let Ok(permit) = permit else { break };
         // Armed before the look, so that a dispatch in between wakes us.

@@ -15,7 +15,7 @@ use super::{ADMIN_PASSWORD, install_tls};
 /// A server as its own process, which may be killed.
 pub(crate) struct Process {
     pub(crate) child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Process {
