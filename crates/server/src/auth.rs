@@ -166,6 +166,17 @@ async fn find_caller(state: &AppState, request: &ServiceRequest) -> Result<Calle
     Ok(caller)
 }
 
+/// Whether what a caller has shown is good still: an answer that goes on for long asks again.
+pub(crate) async fn is_still_good(state: &AppState, caller: &Caller) -> Result<bool> {
+    match &caller.credential {
+        Credential::Token(id) => Ok(state.store.is_token_good(&caller.user_id, id).await?),
+        Credential::Session(cookie) => {
+            let session = state.store.session(cookie.expose_secret()).await?;
+            Ok(session.is_some())
+        }
+    }
+}
+
 fn nobody() -> Error {
     Error::need_login(
         "send a token in the header `cd_token` (or `cd-token`, or `Authorization: Bearer`), or log in",

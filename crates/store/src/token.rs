@@ -231,6 +231,23 @@ impl Store {
         Ok(TokenCheck::Valid(found.caller))
     }
 
+    /// Whether a token of the user is there still, has not expired, and the user is not disabled.
+    pub async fn is_token_good(&self, user_id: &UserId, id: &TokenId) -> Result<bool> {
+        let (user_id, id) = (user_id.clone(), id.clone());
+        self.read(move |conn| {
+            let expire_time: Option<i64> = on_backend!(conn, |conn| tokens::table
+                .inner_join(users::table.on(users::id.eq(tokens::user_id)))
+                .filter(tokens::id.eq(id.as_str()))
+                .filter(tokens::user_id.eq(user_id.as_str()))
+                .filter(users::is_disabled.eq(false))
+                .select(tokens::expire_time)
+                .first(conn)
+                .optional())?;
+            Ok(expire_time.is_some_and(|time| time == NEVER || Millis::now().0 <= time))
+        })
+        .await
+    }
+
     /// Notes the use of a token. Nobody waits for it: it is one write, at most one per token and minute, and the
     /// request has its answer whether it succeeds or not.
     fn touch(&self, id: TokenId, now: Millis) {

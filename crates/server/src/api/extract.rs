@@ -19,6 +19,8 @@ use crate::error::{Error, Result};
 
 /// The longest body that the API takes.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The longest body that it takes from somebody whom it does not know: many of them may come at once.
+pub(crate) const MAX_STRANGERS_BODY_BYTES: usize = 32 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest idempotency key.
@@ -42,20 +44,20 @@ fn query<T: DeserializeOwned>(text: &str) -> Result<T> {
         .map_err(|err| refusal(&err.path().to_string(), &err.inner().to_string()))
 }
 
-/// The body: JSON, or a form. Read only when the caller is known.
-pub(crate) struct Body<T> {
+/// The body: JSON, or a form, of `MAX` bytes at most. Read only when the caller is known.
+pub(crate) struct Body<T, const MAX: usize = MAX_BODY_BYTES> {
     pub(crate) value: T,
     /// What was sent, as a hash: whether a request is the same as an earlier one.
     pub(crate) sha256: [u8; 32],
 }
 
-impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Body<T, MAX> {
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let kind = Kind::of(request);
-        let body = read_in_time(request, payload);
+        let body = read_in_time(request, payload, MAX);
         Box::pin(async move {
             let kind = kind?;
             let bytes = body.await?;
@@ -75,7 +77,7 @@ impl FromRequest for IgnoredBody {
     type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = read_in_time(request, payload);
+        let body = read_in_time(request, payload, MAX_BODY_BYTES);
         Box::pin(async move { body.await.map(|_| Self) })
     }
 }
@@ -122,28 +124,29 @@ fn content_length(request: &HttpRequest) -> Option<usize> {
 fn read_in_time(
     request: &HttpRequest,
     payload: &mut Payload,
+    max_bytes: usize,
 ) -> impl Future<Output = Result<Bytes>> + use<> {
-    let is_too_long = content_length(request).is_some_and(|length| length > MAX_BODY_BYTES);
+    let is_too_long = content_length(request).is_some_and(|length| length > max_bytes);
     let payload = payload.take();
     async move {
         if is_too_long {
-            return Err(Error::too_large(MAX_BODY_BYTES));
+            return Err(Error::too_large(max_bytes));
         }
-        match tokio::time::timeout(BODY_TIMEOUT, read(payload)).await {
+        match tokio::time::timeout(BODY_TIMEOUT, read(payload, max_bytes)).await {
             Ok(body) => body,
             Err(_) => Err(Error::malformed("the body did not arrive in time")),
         }
     }
 }
 
-async fn read(mut payload: Payload) -> Result<Bytes> {
+async fn read(mut payload: Payload, max_bytes: usize) -> Result<Bytes> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|err| {
             Error::malformed("the body ended too early").with_source(err.to_string())
         })?;
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(Error::too_large(MAX_BODY_BYTES));
+        if body.len() + chunk.len() > max_bytes {
+            return Err(Error::too_large(max_bytes));
         }
         body.extend_from_slice(&chunk);
     }

@@ -276,7 +276,7 @@ pub(crate) async fn follow_task(
         }
     };
     let state = AppState::clone(&state);
-    let events = service::events::follow(state, caller.user_id, query.0.task_id, last_id).await?;
+    let events = service::events::follow(state, caller, query.0.task_id, last_id).await?;
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))

@@ -8,7 +8,7 @@ use flowcd_model::{
 
 use super::{
     answer::{done, reply},
-    extract::{Body, IgnoredBody},
+    extract::{Body, IgnoredBody, MAX_STRANGERS_BODY_BYTES},
 };
 use crate::{
     auth::{Caller, client_address, csrf_token, removal_cookie, session_cookie},
@@ -38,7 +38,7 @@ use crate::{
 pub(crate) async fn login(
     state: Data<AppState>,
     request: HttpRequest,
-    body: Body<Login>,
+    body: Body<Login, MAX_STRANGERS_BODY_BYTES>,
 ) -> Result<HttpResponse> {
     let address = client_address(&request, &state.config);
     let cookie = service::user::login(&state, address, body.value).await?;

@@ -8,15 +8,16 @@ use std::{fmt, str::FromStr, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use flowcd_model::{
-    id::{TaskId, UserId},
+    id::TaskId,
     log::{LogEvent, StatusEvent, TaskEvent},
     step::{Step, StepCount, StepStatus},
     task::{Task, TaskStatus},
 };
 use futures_util::{Stream, stream};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
+    auth::{Caller, is_still_good},
     error::Error,
     logs::{LogPart, Piece},
     state::AppState,
@@ -24,14 +25,16 @@ use crate::{
 
 /// Look again after this long even when nothing says that something changed: another server may run the task.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// A stream may go on for hours, and its caller's credential is looked at again this often.
+const CHECK_CALLER: Duration = Duration::from_secs(5);
 /// The most log bytes in one event.
 const EVENT_BYTES: u64 = 64 * 1024;
 
-/// Follows a task of `user` from its beginning, or from where `last_event_id` says.
+/// Follows a task of the caller from its beginning, or from where `last_event_id` says.
 /// Each item is the event's id and the event. The stream ends after [`TaskEvent::End`].
 pub(crate) async fn follow(
     state: AppState,
-    user: UserId,
+    caller: Caller,
     task: TaskId,
     last_event_id: Option<String>,
 ) -> Result<impl Stream<Item = Result<(String, TaskEvent), Error>>, Error> {
@@ -46,7 +49,8 @@ pub(crate) async fn follow(
     let changes = state.work.watch(&task);
     let mut follower = Follower {
         state,
-        user,
+        caller,
+        checked_at: Instant::now(),
         task,
         position,
         changes,
@@ -135,7 +139,9 @@ impl FromStr for Position {
 
 struct Follower {
     state: AppState,
-    user: UserId,
+    caller: Caller,
+    /// When the caller's credential was seen to be good.
+    checked_at: Instant,
     task: TaskId,
     position: Position,
     changes: watch::Receiver<u64>,
@@ -152,6 +158,7 @@ impl Follower {
             return Ok(None);
         }
         loop {
+            self.check_caller().await?;
             let task = match self.snapshot.take() {
                 Some(task) => task,
                 None => self.look().await?,
@@ -177,10 +184,26 @@ impl Follower {
         }
     }
 
+    /// Refuses to go on for a token that was deleted meanwhile, a session that has ended, a user who is disabled.
+    async fn check_caller(&mut self) -> Result<(), Error> {
+        if self.checked_at.elapsed() < CHECK_CALLER {
+            return Ok(());
+        }
+        if !is_still_good(&self.state, &self.caller).await? {
+            return Err(Error::need_login("the token or the session has ended"));
+        }
+        self.checked_at = Instant::now();
+        Ok(())
+    }
+
     /// Reads the task. The channel is marked as seen first, so a change during the look wakes us.
     async fn look(&mut self) -> Result<Task, Error> {
         self.changes.mark_unchanged();
-        let task = self.state.store.task(&self.user, &self.task).await?;
+        let task = self
+            .state
+            .store
+            .task(&self.caller.user_id, &self.task)
+            .await?;
         let task = task.ok_or_else(|| Error::not_found("no such task"))?;
         self.snapshot = Some(task.clone());
         Ok(task)

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use flowcd_model::token::NewToken;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -60,6 +61,36 @@ on_both! {
         }
         let grown = server.peak_bytes() - before;
         assert!(grown < 32 << 20, "{grown} bytes more");
+    }
+}
+
+on_both! {
+    async fn a_token_that_is_deleted_ends_the_streams_it_opened(database) {
+        let server = Server::start_with(database, |config| config.runners = 0).await;
+        let client = server.admin().await;
+        let minted = client.create_token(&NewToken { description: String::new(), expiration: -1 }).await.expect("minted");
+        let repo = Repo::with_pipeline("steps:\n  - run: echo\n");
+        let app = create_app(&client, &repo).await;
+        let task = dispatch(&client, &app).await;
+        let url = server.url(&format!("/api/flow/task/events?taskId={task}"));
+        let mut stream = http().get(url).header("cd_token", &minted.cd_token).send().await.expect("an answer");
+        assert!(stream.chunk().await.expect("an event").is_some());
+        client.delete_token(&minted.id).await.expect("deleted");
+        within("the end of the stream", async {
+            while let Ok(Some(_)) = stream.chunk().await {}
+        })
+        .await;
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn a_stranger_sends_little(database) {
+        let server = Server::start(database).await;
+        let login = |length: usize| http().post(server.url("/api/auth/account/login")).json(&serde_json::json!({"username": "admin", "password": "x".repeat(length)})).send();
+        assert_eq!(login(4_096).await.expect("an answer").status(), 401);
+        assert_eq!(login(100_000).await.expect("an answer").status(), 413);
+        server.stop().await;
     }
 }
 
