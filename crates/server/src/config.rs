@@ -21,7 +21,7 @@ use url::Url;
 
 use self::args::Settings;
 pub use self::value::{duration_or_forever, password};
-use crate::data_dir::create_private;
+use crate::data_dir::claim;
 
 /// The log lines' form.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -173,7 +173,7 @@ impl Config {
     pub async fn open_store(&self) -> anyhow::Result<Store> {
         let url = self.database().map_err(anyhow::Error::msg)?;
         // The key is in the folder, so nobody else of this machine may look into it.
-        create_private(&self.data_dir)?;
+        claim(&self.data_dir)?;
         let keyring = match &self.secret_key {
             Some(key) => Keyring::from_base64(key.expose_secret())
                 .context("FLOWCD_SECRET_KEY holds no key")?,
@@ -182,6 +182,18 @@ impl Config {
         Store::open(&url, keyring)
             .await
             .with_context(|| format!("cannot open the database `{url}`"))
+    }
+
+    /// Opens the database of a server that has started before, or was prepared by `migrate`: a folder that is spelt
+    /// wrong does not become a second server.
+    pub async fn open_known_store(&self) -> anyhow::Result<Store> {
+        match self.database().map_err(anyhow::Error::msg)? {
+            DatabaseUrl::Sqlite(path) if !path.exists() => anyhow::bail!(
+                "there is no database at `{}`; name the server's folder with --data-dir, or make one with `flowcd-server migrate`",
+                path.display()
+            ),
+            _ => self.open_store().await,
+        }
     }
 
     /// The file of the key that secrets are sealed with.

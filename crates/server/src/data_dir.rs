@@ -3,7 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -25,7 +25,7 @@ pub(crate) struct DataDir {
 impl DataDir {
     /// Makes the folder (mode 0700) with what is missing in it, and takes its lock.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        create_private(path)?;
+        claim(path)?;
         let path = path
             .canonicalize()
             .with_context(|| format!("cannot resolve `{}`", path.display()))?;
@@ -60,6 +60,28 @@ impl DataDir {
     pub(crate) fn mirrors(&self) -> PathBuf {
         self.path.join("mirrors")
     }
+}
+
+/// Makes the data folder itself. A folder that others use, too, is not taken from them: only one that is empty or
+/// flowcd's already is narrowed to its owner.
+pub(crate) fn claim(path: &Path) -> anyhow::Result<()> {
+    const OURS: [&str; 3] = ["server.lock", "secret.key", "flowcd.db"];
+    let is_shared = fs::metadata(path).is_ok_and(|data| data.is_dir() && data.mode() & 0o077 != 0);
+    if is_shared {
+        let mut entries = fs::read_dir(path)
+            .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+            .with_context(|| format!("cannot read the folder `{}`", path.display()))?;
+        // A new file system of its own is empty, too.
+        entries.retain(|entry| entry.file_name() != "lost+found");
+        let is_ours = |entry: &fs::DirEntry| OURS.iter().any(|ours| entry.file_name() == *ours);
+        if !entries.is_empty() && !entries.iter().any(is_ours) {
+            bail!(
+                "the folder `{}` holds other things, and other users may look into it; name an empty one with --data-dir",
+                path.display()
+            );
+        }
+    }
+    create_private(path)
 }
 
 /// Makes a folder that only its owner can look into; one that is there already is narrowed to that.
@@ -120,4 +142,50 @@ fn instance(path: &Path) -> anyhow::Result<String> {
         .and_then(|()| fs::rename(&new, &place))
         .with_context(|| format!("cannot write `{}`", place.display()))?;
     Ok(instance)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::{self, Permissions},
+        os::unix::fs::PermissionsExt,
+        path::Path,
+    };
+
+    use super::DataDir;
+
+    fn mode(path: &Path) -> u32 {
+        let data = fs::metadata(path).expect("the folder is there");
+        data.permissions().mode() & 0o777
+    }
+
+    fn shared(path: &Path) {
+        fs::create_dir_all(path).expect("a folder");
+        fs::set_permissions(path, Permissions::from_mode(0o755)).expect("its mode");
+    }
+
+    #[test]
+    fn a_folder_that_holds_other_things_is_not_taken() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("lib");
+        shared(&path);
+        fs::write(path.join("other"), "").expect("a file");
+        let refused = DataDir::open(&path).err().expect("a refusal").to_string();
+        assert!(refused.contains("holds other things"), "{refused}");
+        assert_eq!(
+            (mode(&path), fs::read_dir(&path).expect("a folder").count()),
+            (0o755, 1)
+        );
+    }
+
+    #[test]
+    fn an_empty_folder_and_flowcds_own_are_narrowed_to_their_owner() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("data");
+        for _ in 0..2 {
+            shared(&path);
+            DataDir::open(&path).expect("it is taken");
+            assert_eq!(mode(&path), 0o700);
+        }
+    }
 }

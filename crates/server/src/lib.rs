@@ -92,14 +92,15 @@ pub fn openapi_json() -> serde_json::Result<String> {
 pub async fn start(config: Config) -> anyhow::Result<Running> {
     let config = Arc::new(config);
     let data_dir = DataDir::open(&config.data_dir)?;
-    let store = config.open_store().await?;
-    service::user::ensure_admin(&store, &config).await?;
+    // Before a first password is shown, so that it is not shown for a server that cannot start.
     let listener = TcpListener::bind(config.listen).with_context(|| {
         format!(
             "cannot listen on {}; is another server there?",
             config.listen
         )
     })?;
+    let store = config.open_store().await?;
+    service::user::ensure_admin(&store, &config).await?;
     listener.set_nonblocking(true)?;
     let addr = listener.local_addr()?;
     let url = config.base_url.as_ref().map_or_else(

@@ -45,7 +45,11 @@ fn say(text: &str) {
 
 /// Answers what was asked for, and nothing else.
 fn print(text: &str) -> anyhow::Result<()> {
-    writeln!(io::stdout().lock(), "{text}").context("cannot write to standard output")
+    match writeln!(io::stdout().lock(), "{text}") {
+        // Whoever has read enough may go.
+        Err(err) if err.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
 }
 
 fn run(command: Command) -> anyhow::Result<()> {
@@ -69,7 +73,9 @@ fn run(command: Command) -> anyhow::Result<()> {
             Command::User { command } => change_users(command).await,
             Command::Token { command } => make_token(command).await,
             Command::Migrate { place } => {
-                open_store(place).await?;
+                Config::resolve(&Settings::of_place(place))?
+                    .open_store()
+                    .await?;
                 say("the database is up to date");
                 Ok(())
             }
@@ -123,7 +129,7 @@ fn start_logging(config: &Config) -> anyhow::Result<()> {
 
 async fn open_store(place: Place) -> anyhow::Result<Store> {
     Config::resolve(&Settings::of_place(place))?
-        .open_store()
+        .open_known_store()
         .await
 }
 

@@ -1,5 +1,10 @@
 //! The server through its front door: the real client, real repositories, real processes, both databases.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests start servers, and make repositories with git"
+)]
+
 #[path = "../../../engine/tests/support/git_http.rs"]
 mod git_http;
 mod support;

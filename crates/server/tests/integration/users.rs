@@ -97,3 +97,24 @@ on_both! {
         }
     }
 }
+
+#[test]
+fn a_data_folder_that_is_spelt_wrong_does_not_become_a_second_server() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("absent");
+    let run = |arguments: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_flowcd-server"))
+            .args(arguments)
+            .arg("--data-dir")
+            .arg(&data)
+            .output()
+            .expect("flowcd-server starts")
+    };
+    let listed = run(&["user", "list"]);
+    let text = String::from_utf8_lossy(&listed.stderr);
+    assert_eq!(listed.status.code(), Some(1), "{text}");
+    assert!(text.contains("there is no database at"), "{text}");
+    assert!(!data.exists());
+    assert!(run(&["migrate"]).status.success());
+    assert!(run(&["user", "list"]).status.success());
+}
