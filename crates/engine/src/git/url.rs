@@ -56,7 +56,10 @@ pub struct RepoPolicy {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum InvalidUrl {
     /// It is none of the known forms.
-    #[error("a repository is `https://host/path`, `ssh://user@host/path` or `user@host:path`")]
+    #[error(
+        "a repository is `https://host/path`, `ssh://user@host/path`, `user@host:path`, \
+         or where local ones are allowed an absolute path"
+    )]
     Form,
     /// A part of it has characters that it cannot have.
     #[error("the repository's {0} is malformed")]
@@ -68,12 +71,28 @@ pub enum InvalidUrl {
     )]
     Credential,
     /// Its kind is not allowed here.
-    #[error("{0} repositories are not allowed here")]
-    NotAllowed(&'static str),
+    #[error(
+        "{kind} repositories are not allowed on this server; its operator can allow them with {flag}"
+    )]
+    NotAllowed {
+        /// Which kind.
+        kind: &'static str,
+        /// The server's setting.
+        flag: &'static str,
+    },
     /// It names an address that only serves machines, such as a cloud's metadata service.
     #[error("the repository's host is a link-local or metadata address, which is not allowed")]
     ForbiddenHost,
 }
+
+const LOCAL: InvalidUrl = InvalidUrl::NotAllowed {
+    kind: "local",
+    flag: "--allow-local-repos",
+};
+const PLAIN_HTTP: InvalidUrl = InvalidUrl::NotAllowed {
+    kind: "plain http",
+    flag: "--allow-http-repos",
+};
 
 impl RepoUrl {
     /// Reads an address, and refuses what `policy` does not allow.
@@ -93,7 +112,7 @@ impl RepoUrl {
             Some((scheme, rest)) => match scheme.to_ascii_lowercase().as_str() {
                 "https" => parse_http(text, Transport::Https),
                 "http" if policy.http => parse_http(text, Transport::Http),
-                "http" => Err(InvalidUrl::NotAllowed("plain http")),
+                "http" => Err(PLAIN_HTTP),
                 "ssh" => parse_ssh(rest),
                 "file" if rest.starts_with('/') => parse_path(rest, policy).map(|path| Self {
                     text: format!("file://{}", path.text),
@@ -182,7 +201,7 @@ fn parse_scp(text: &str) -> Result<RepoUrl, InvalidUrl> {
 
 fn parse_path(path: &str, policy: &RepoPolicy) -> Result<RepoUrl, InvalidUrl> {
     if !policy.local {
-        return Err(InvalidUrl::NotAllowed("local"));
+        return Err(LOCAL);
     }
     if path.contains(char::is_control) || path.starts_with("//") {
         return Err(InvalidUrl::Malformed("path"));
@@ -304,7 +323,7 @@ fn is_forbidden_v6(address: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{InvalidUrl, RepoPolicy, RepoUrl};
+    use super::{InvalidUrl, LOCAL, PLAIN_HTTP, RepoPolicy, RepoUrl};
 
     const OPEN: RepoPolicy = RepoPolicy {
         local: true,
@@ -357,12 +376,9 @@ mod tests {
     #[test]
     fn http_and_local_addresses_need_the_operator() {
         let parse = |text| RepoUrl::parse(text, &RepoPolicy::default()).map(|_| ());
-        assert_eq!(
-            parse("http://example.com/a"),
-            Err(InvalidUrl::NotAllowed("plain http"))
-        );
-        assert_eq!(parse("file:///srv/a"), Err(InvalidUrl::NotAllowed("local")));
-        assert_eq!(parse("/srv/a"), Err(InvalidUrl::NotAllowed("local")));
+        assert_eq!(parse("http://example.com/a"), Err(PLAIN_HTTP));
+        assert_eq!(parse("file:///srv/a"), Err(LOCAL));
+        assert_eq!(parse("/srv/a"), Err(LOCAL));
         assert_eq!(parse("https://example.com/a"), Ok(()));
         assert_eq!(parse("git@example.com:a"), Ok(()));
     }
