@@ -82,7 +82,7 @@ pub struct Limits {
     pub grace_period: Duration,
     /// How long a step's output is read on after its shell has ended, because something else holds the pipe.
     pub drain: Duration,
-    /// How long each of the steps may take that run after the run was cancelled.
+    /// How long the steps that run after the run was cancelled may take, all together.
     pub after_cancel: Duration,
     /// The longest piece of output in one event, in bytes.
     pub max_output_chunk: usize,

@@ -1,6 +1,9 @@
 //! A run from its beginning to its end: set up, the steps in order, clean up.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flowcd_model::{
@@ -41,6 +44,8 @@ pub(crate) struct Standing {
     status: GlobalStatus,
     /// A failure or a cancel is not undone by what comes after it.
     is_locked: bool,
+    /// When it was cancelled.
+    cancelled_at: Option<Instant>,
 }
 
 impl Standing {
@@ -48,8 +53,9 @@ impl Standing {
         self.status
     }
 
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.status == GlobalStatus::Cancelled
+    /// How long it was cancelled already; `None` when it is not.
+    pub(crate) fn cancelled_for(&self) -> Option<Duration> {
+        self.cancelled_at.map(|at| at.elapsed())
     }
 
     /// A step ended like this.
@@ -64,16 +70,14 @@ impl Standing {
             | StepStatus::Cancelled => return,
         };
         if !self.is_locked {
-            *self = Self { status, is_locked };
+            (self.status, self.is_locked) = (status, is_locked);
         }
     }
 
     /// The run was cancelled. It stays so, and it does not matter what was before.
     pub(crate) fn cancel(&mut self) {
-        *self = Self {
-            status: GlobalStatus::Cancelled,
-            is_locked: true,
-        };
+        (self.status, self.is_locked) = (GlobalStatus::Cancelled, true);
+        self.cancelled_at.get_or_insert_with(Instant::now);
     }
 
     fn task_status(&self) -> TaskStatus {
@@ -95,6 +99,7 @@ impl Run {
             standing: Standing {
                 status: GlobalStatus::Pending,
                 is_locked: false,
+                cancelled_at: None,
             },
             steps: Vec::new(),
             job,

@@ -115,17 +115,16 @@ impl Run {
             env: &env,
             marker: &self.job.marker,
         };
-        // After a cancel nothing is left to be cancelled, but the end must come.
-        let interrupt = if self.standing.is_cancelled() {
-            Interrupt {
+        // After a cancel nothing is left to be cancelled, but the end must come, however many steps still run.
+        let interrupt = match self.standing.cancelled_for() {
+            Some(elapsed) => Interrupt {
                 cancel: None,
-                timeout: Some(self.job.limits.after_cancel),
-            }
-        } else {
-            Interrupt {
+                timeout: Some(self.job.limits.after_cancel.saturating_sub(elapsed)),
+            },
+            None => Interrupt {
                 cancel: Some(&self.cancel),
                 timeout: None,
-            }
+            },
         };
         run_script(&script, &self.job.limits, &interrupt, log)
             .await

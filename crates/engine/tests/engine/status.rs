@@ -157,6 +157,21 @@ async fn a_step_after_a_cancel_cannot_last_for_ever() {
 }
 
 #[tokio::test]
+async fn the_steps_after_a_cancel_share_their_time() {
+    let always = when("${{ always() }}", "sleep 60");
+    let mut runner = Runner::of_pipeline(&pipeline(&[WAIT, &always, &always, &always]));
+    runner.job.limits.after_cancel = std::time::Duration::from_secs(1);
+    let ran = runner.run_and_cancel_at("cancel-me").await;
+    assert_eq!(
+        ran.statuses(),
+        "cancelled failure failure failure -> cancelled"
+    );
+    let times = ran.outcome.steps[2..].iter();
+    let total: f64 = times.filter_map(|step| step.process_time).sum();
+    assert!(total < 2.0, "{total} s");
+}
+
+#[tokio::test]
 async fn a_cancelled_step_keeps_its_time() {
     let step = "{run: 'sleep 0.1; echo cancel-me; sleep 60'}";
     let ran = Runner::of_pipeline(&pipeline(&[step, OK]))
