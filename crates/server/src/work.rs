@@ -4,6 +4,7 @@
 //! so a lost signal costs seconds and never a task.
 
 mod drive;
+mod job;
 mod record;
 mod runner;
 mod sweep;

@@ -3,24 +3,22 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use flowcd_engine::{Checkout, Contexts, Event, Job, Outcome, Source, git};
+use flowcd_engine::{Event, Job, Outcome};
 use flowcd_model::{
-    application::Application,
     step::{Step, StepCount},
     task::{Task, TaskStatus},
     time::Millis,
 };
 use flowcd_store::{Claim, ClaimedTask, Final, Lease, Progress};
-use serde_json::{Map, Value, json};
 use tokio::{
     sync::mpsc,
+    task::AbortHandle,
     time::{Instant, sleep_until},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{error, info, warn};
 
-use super::{HEARTBEAT, LEASE, Work, record};
-use crate::service::credential;
+use super::{HEARTBEAT, LEASE, Work, job::job, record, runner::Ending};
 
 /// A segment is cut when it holds this much ..
 const SEGMENT_BYTES: usize = 256 * 1024;
@@ -35,7 +33,7 @@ const EVENT_QUEUE: usize = 32;
 const RECORD_QUEUE: usize = 16;
 
 /// Runs a claimed task to its end, and writes that end.
-pub(super) async fn drive(work: &Work, claimed: ClaimedTask, end: &CancellationToken) {
+pub(super) async fn drive(work: &Work, claimed: ClaimedTask, ending: &Ending) {
     let task = claimed.task.clone();
     let claim = Arc::new(claimed.claim.clone());
     work.inner
@@ -52,7 +50,7 @@ pub(super) async fn drive(work: &Work, claimed: ClaimedTask, end: &CancellationT
         cancel.clone(),
     )));
     let outcome = match job(work, claimed) {
-        Ok(job) => run(work, &claim, job, &cancel, end).await,
+        Ok(job) => run(work, &claim, job, &cancel, ending).await,
         Err(error) => failed_before_start(&task, error),
     };
     drop(heartbeat);
@@ -131,13 +129,14 @@ async fn run(
     claim: &Arc<Claim>,
     job: Job,
     cancel: &CancellationToken,
-    end: &CancellationToken,
+    ending: &Ending,
 ) -> Outcome {
     let (events_tx, events) = mpsc::channel(EVENT_QUEUE);
     let (entries, entries_rx) = mpsc::channel(RECORD_QUEUE);
     let recorder = record::record(work.clone(), claim.clone(), entries_rx, cancel.clone());
     let recorder = tokio::spawn(recorder);
     let engine_cancel = cancel.child_token();
+    let marker = job.marker.clone();
     let engine = tokio::spawn(flowcd_engine::run(job, events_tx, engine_cancel.clone()));
     let mut run = Run {
         work,
@@ -146,16 +145,28 @@ async fn run(
         buffers: BTreeMap::new(),
         flushed_at: None,
     };
-    let is_server_stopping = run.pump(events, end, &engine_cancel).await;
+    let (ended, aborted) = (&engine_cancel, engine.abort_handle());
+    let is_server_stopping = run.pump(events, ending, ended, &aborted).await;
     let steps = std::mem::take(&mut run.steps);
     drop(run);
     if let Err(source) = recorder.await {
         error!(task.id = %claim.task_id, %source, "The recorder of task `{}` ended badly", claim.task_id);
     }
     let mut outcome = engine.await.unwrap_or_else(|source| {
+        if source.is_cancelled() {
+            return Outcome { status: TaskStatus::Cancelled, steps, error: None };
+        }
         error!(task.id = %claim.task_id, %source, "The engine of task `{}` ended badly", claim.task_id);
         Outcome { status: TaskStatus::Failure, steps, error: Some("internal error of the engine".to_owned()) }
     });
+    if ending.kill.is_cancelled() {
+        // The engine did not come to this.
+        let killed =
+            tokio::task::spawn_blocking(move || flowcd_engine::process::kill_marked(&marker));
+        if let Err(source) = killed.await {
+            error!(task.id = %claim.task_id, %source, "Cannot kill what task `{}` left behind", claim.task_id);
+        }
+    }
     if is_server_stopping && outcome.status == TaskStatus::Cancelled && !cancel.is_cancelled() {
         // Nobody asked to cancel it, so it is not "cancelled".
         outcome.status = TaskStatus::Failure;
@@ -179,9 +190,11 @@ impl Run<'_> {
     async fn pump(
         &mut self,
         mut events: mpsc::Receiver<Event>,
-        end: &CancellationToken,
+        Ending { end, kill }: &Ending,
         engine_cancel: &CancellationToken,
+        engine: &AbortHandle,
     ) -> bool {
+        let mut is_killed = false;
         let mut is_stopping = false;
         loop {
             let flush_at = self.flush_at();
@@ -195,6 +208,10 @@ impl Run<'_> {
                 () = end.cancelled(), if !is_stopping => {
                     is_stopping = true;
                     engine_cancel.cancel();
+                }
+                () = kill.cancelled(), if !is_killed => {
+                    is_killed = true;
+                    engine.abort();
                 }
             }
         }
@@ -320,102 +337,5 @@ fn failed_before_start(task: &Task, error: String) -> Outcome {
         status: TaskStatus::Failure,
         steps: task.steps.clone().unwrap_or_default(),
         error: Some(error),
-    }
-}
-
-/// What the engine has to do for a claimed task.
-fn job(work: &Work, claimed: ClaimedTask) -> Result<Job, String> {
-    let config = &work.inner.config;
-    let ClaimedTask {
-        task,
-        application,
-        pipeline_file,
-        secrets,
-        credentials,
-        ..
-    } = claimed;
-    let url = git::RepoUrl::parse(&application.repo_url, &config.policy)
-        .map_err(|error| error.to_string())?;
-    let commit = task
-        .commit
-        .parse()
-        .map_err(|error: git::InvalidCommitId| error.to_string())?;
-    let git_ref = task
-        .git_ref
-        .as_deref()
-        .map(str::parse)
-        .transpose()
-        .map_err(|error: git::InvalidGitRef| error.to_string())?;
-    let credential =
-        credential::for_repo(&url, application.provider, &application.owner, credentials);
-    let contexts = contexts(config, &task, &application);
-    // A mirror answers without asking the host, so nobody may see the copy that another user's credential fetched.
-    let mirrors = config.mirrors.join(task.user_id.as_str());
-    Ok(Job {
-        dir: config.work_dir.join(task.id.as_str()),
-        marker: marker(&config.instance, task.id.as_str()),
-        source: Source::Git(Checkout {
-            url,
-            commit,
-            git_ref,
-            credential,
-            mirrors,
-        }),
-        pipeline_file,
-        contexts,
-        secrets,
-        envs: application.envs.unwrap_or_default(),
-        limits: config.limits.clone(),
-        task_id: task.id,
-    })
-}
-
-/// The value of `FLOWCD_RUN` in every process of a task: how those of a dead run are found.
-pub(super) fn marker(instance: &str, task: &str) -> String {
-    format!("{instance}.{task}")
-}
-
-fn contexts(config: &super::WorkConfig, task: &Task, application: &Application) -> Contexts {
-    let git_ref = task.git_ref.as_deref();
-    let git = object(json!({
-        "provider": application.provider,
-        "clone_url": application.repo_url,
-        "repo_owner": application.owner,
-        "repo_name": application.repo_name,
-        "ref": git_ref,
-        "branch": git_ref.and_then(|name| name.strip_prefix("refs/heads/")),
-        "tag": git_ref.and_then(|name| name.strip_prefix("refs/tags/")),
-        "commit": task.commit,
-        "message": task.message,
-        "event_name": task.trigger_type,
-    }));
-    let app = object(
-        json!({ "id": application.id, "owner": application.owner, "user_id": application.user_id }),
-    );
-    let url = format!("{}/api/flow/task/get?taskId={}", config.base_url, task.id);
-    let task_context = object(json!({ "id": task.id, "number": task.number, "url": url }));
-    let trigger = object(
-        json!({ "interceptor": format!("{}_dispatch", trigger_name(task)), "redelivery": task.redelivery }),
-    );
-    Contexts {
-        git,
-        app,
-        task: task_context,
-        trigger,
-        inputs: task.inputs.clone(),
-    }
-}
-
-fn trigger_name(task: &Task) -> &'static str {
-    match task.trigger_type {
-        flowcd_model::task::TriggerType::Manual => "manual",
-        flowcd_model::task::TriggerType::Redeploy => "redeploy",
-    }
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(map) => map,
-        _ => Map::new(),
     }
 }

@@ -1,19 +1,30 @@
 //! The claim loop: one look for as many tasks as there are free runners.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{LEASE, POLL, Work, drive};
 
+/// Beside the drain timeout: what a step that was asked to end may take, and a little more.
+const GRACE: Duration = Duration::from_secs(6);
+
+/// How what runs is ended when the server stops.
+#[derive(Clone, Default)]
+pub(super) struct Ending {
+    /// As a cancel does: what cleans up still runs.
+    pub(super) end: CancellationToken,
+    /// At once.
+    pub(super) kill: CancellationToken,
+}
+
 /// The runners of this server, at work.
 pub(crate) struct Runners {
     /// No more claims.
     stop: CancellationToken,
-    /// End what runs.
-    end: CancellationToken,
+    ending: Ending,
     loop_handle: tokio::task::JoinHandle<()>,
 }
 
@@ -21,34 +32,40 @@ impl Runners {
     /// Begins to claim and run tasks.
     pub(crate) fn start(work: &Work) -> Self {
         let stop = CancellationToken::new();
-        let end = CancellationToken::new();
-        let loop_handle = tokio::spawn(claim_forever(work.clone(), stop.clone(), end.clone()));
+        let ending = Ending::default();
+        let loop_handle = tokio::spawn(claim_forever(work.clone(), stop.clone(), ending.clone()));
         Self {
             stop,
-            end,
+            ending,
             loop_handle,
         }
     }
 
-    /// Stops claiming, gives running tasks `drain_timeout` to end, then ends them; answers when none runs any more.
-    pub(crate) async fn stop(self, drain_timeout: std::time::Duration) {
+    /// Stops claiming, gives running tasks `drain_timeout` to end, then ends them, and gives what they have to clean
+    /// up as long again; answers when none runs any more.
+    pub(crate) async fn stop(self, drain_timeout: Duration) {
         self.stop.cancel();
         let mut loop_handle = self.loop_handle;
-        if tokio::time::timeout(drain_timeout, &mut loop_handle)
+        if timeout(drain_timeout, &mut loop_handle).await.is_ok() {
+            return;
+        }
+        warn!("Ending the tasks that still run after {drain_timeout:?}");
+        self.ending.end.cancel();
+        if timeout(drain_timeout + GRACE, &mut loop_handle)
             .await
-            .is_err()
+            .is_ok()
         {
-            warn!("Ending the tasks that still run after {drain_timeout:?}");
-            self.end.cancel();
-            // The engine kills what does not end by itself, so this wait has an end.
-            if let Err(source) = loop_handle.await {
-                error!(%source, "The runners ended badly");
-            }
+            return;
+        }
+        warn!("Killing the tasks that did not end");
+        self.ending.kill.cancel();
+        if let Err(source) = loop_handle.await {
+            error!(%source, "The runners ended badly");
         }
     }
 }
 
-async fn claim_forever(work: Work, stop: CancellationToken, end: CancellationToken) {
+async fn claim_forever(work: Work, stop: CancellationToken, ending: Ending) {
     let free = Arc::new(Semaphore::new(work.inner.config.n_runners));
     let mut runs = JoinSet::new();
     loop {
@@ -71,9 +88,9 @@ async fn claim_forever(work: Work, stop: CancellationToken, end: CancellationTok
         {
             Ok(Some(claimed)) => {
                 info!(task.id = %claimed.task.id, "Claimed task `{}`", claimed.task.id);
-                let (work, end) = (work.clone(), end.clone());
+                let (work, ending) = (work.clone(), ending.clone());
                 runs.spawn(async move {
-                    drive::drive(&work, claimed, &end).await;
+                    drive::drive(&work, claimed, &ending).await;
                     drop(permit);
                 });
                 continue;

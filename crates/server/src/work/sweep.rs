@@ -6,7 +6,7 @@ use flowcd_model::time::Millis;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::{Work, drive};
+use super::{Work, job};
 use crate::logs::LogError;
 
 /// How often to look for expired leases.
@@ -35,7 +35,7 @@ fn remove_dead_folders(work_dir: &Path, instance: &str) -> std::io::Result<()> {
     for entry in std::fs::read_dir(work_dir)? {
         let entry = entry?;
         if let Some(task) = entry.file_name().to_str() {
-            flowcd_engine::process::kill_marked(&drive::marker(instance, task));
+            flowcd_engine::process::kill_marked(&job::marker(instance, task));
         }
         flowcd_engine::workdir::remove(&entry.path())?;
     }

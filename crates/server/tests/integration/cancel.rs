@@ -74,6 +74,24 @@ on_both! {
     }
 }
 
+on_both! {
+    async fn a_stopping_server_does_not_wait_for_a_clean_up_without_end(database) {
+        let server = Server::start_with(database, |config| config.drain_timeout = std::time::Duration::from_millis(200)).await;
+        let client = server.admin().await;
+        let repo = Repo::with_pipeline("steps:\n  - run: echo up; sleep 1000\n  - run: trap '' TERM; while true; do sleep 1; done\n    if: ${{ always() }}\n");
+        let app = create_app(&client, &repo).await;
+        let task = dispatch(&client, &app).await;
+        follow_until(&client, &task, |followed| followed.log(1).contains("up")).await;
+        let server = within("the stop", server.restart()).await;
+        assert_eq!(processes_of(task.as_str()), Vec::<String>::new());
+        let ended = server.admin().await.get_task(&task).await.expect("the task");
+        assert_eq!(ended.status, TaskStatus::Failure);
+        assert!(ended.error.as_deref().is_some_and(|error| error.contains("server was stopped")), "{ended:?}");
+        assert!(ended.steps.expect("steps").iter().all(|step| step.status.is_final()));
+        server.stop().await;
+    }
+}
+
 /// The processes that belong to a task, by the marker in their environment.
 fn processes_of(task: &str) -> Vec<String> {
     let marker = format!(".{task}");

@@ -1,0 +1,106 @@
+//! A claimed task as a job for the engine.
+
+use flowcd_engine::{Checkout, Contexts, Job, Source, git};
+use flowcd_model::{application::Application, task::Task};
+use flowcd_store::ClaimedTask;
+use serde_json::{Map, Value, json};
+
+use super::{Work, WorkConfig};
+use crate::service::credential;
+
+/// What the engine has to do for a claimed task.
+pub(super) fn job(work: &Work, claimed: ClaimedTask) -> Result<Job, String> {
+    let config = &work.inner.config;
+    let ClaimedTask {
+        task,
+        application,
+        pipeline_file,
+        secrets,
+        credentials,
+        ..
+    } = claimed;
+    let url = git::RepoUrl::parse(&application.repo_url, &config.policy)
+        .map_err(|error| error.to_string())?;
+    let commit = task
+        .commit
+        .parse()
+        .map_err(|error: git::InvalidCommitId| error.to_string())?;
+    let git_ref = task
+        .git_ref
+        .as_deref()
+        .map(str::parse)
+        .transpose()
+        .map_err(|error: git::InvalidGitRef| error.to_string())?;
+    let credential =
+        credential::for_repo(&url, application.provider, &application.owner, credentials);
+    let contexts = contexts(config, &task, &application);
+    // A mirror answers without asking the host, so nobody may see the copy that another user's credential fetched.
+    let mirrors = config.mirrors.join(task.user_id.as_str());
+    Ok(Job {
+        dir: config.work_dir.join(task.id.as_str()),
+        marker: marker(&config.instance, task.id.as_str()),
+        source: Source::Git(Checkout {
+            url,
+            commit,
+            git_ref,
+            credential,
+            mirrors,
+        }),
+        pipeline_file,
+        contexts,
+        secrets,
+        envs: application.envs.unwrap_or_default(),
+        limits: config.limits.clone(),
+        task_id: task.id,
+    })
+}
+
+/// The value of `FLOWCD_RUN` in every process of a task: how those of a dead run are found.
+pub(super) fn marker(instance: &str, task: &str) -> String {
+    format!("{instance}.{task}")
+}
+
+fn contexts(config: &WorkConfig, task: &Task, application: &Application) -> Contexts {
+    let git_ref = task.git_ref.as_deref();
+    let git = object(json!({
+        "provider": application.provider,
+        "clone_url": application.repo_url,
+        "repo_owner": application.owner,
+        "repo_name": application.repo_name,
+        "ref": git_ref,
+        "branch": git_ref.and_then(|name| name.strip_prefix("refs/heads/")),
+        "tag": git_ref.and_then(|name| name.strip_prefix("refs/tags/")),
+        "commit": task.commit,
+        "message": task.message,
+        "event_name": task.trigger_type,
+    }));
+    let app = object(
+        json!({ "id": application.id, "owner": application.owner, "user_id": application.user_id }),
+    );
+    let url = format!("{}/api/flow/task/get?taskId={}", config.base_url, task.id);
+    let task_context = object(json!({ "id": task.id, "number": task.number, "url": url }));
+    let trigger = object(
+        json!({ "interceptor": format!("{}_dispatch", trigger_name(task)), "redelivery": task.redelivery }),
+    );
+    Contexts {
+        git,
+        app,
+        task: task_context,
+        trigger,
+        inputs: task.inputs.clone(),
+    }
+}
+
+fn trigger_name(task: &Task) -> &'static str {
+    match task.trigger_type {
+        flowcd_model::task::TriggerType::Manual => "manual",
+        flowcd_model::task::TriggerType::Redeploy => "redeploy",
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
