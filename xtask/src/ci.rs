@@ -4,9 +4,11 @@ use anyhow::{Result, bail};
 
 use crate::{openapi, process, tidy};
 
+type Check = fn() -> Result<()>;
+
 /// Runs every check, and then says which of them failed.
 pub(crate) fn run() -> Result<()> {
-    let checks: [(&str, fn() -> Result<()>); 7] = [
+    let checks: [(&str, Check); 7] = [
         ("formatting", || {
             process::run(process::cargo().args(["fmt", "--all", "--check"]))
         }),

@@ -48,7 +48,8 @@ impl Server {
         run(Command::new(&binaries.server)
             .args(["migrate", "--data-dir"])
             .arg(&data)
-            .stdout(Stdio::null()))?;
+            .stdout(Stdio::null())
+            .stderr(Stdio::null()))?;
         let spawn = || -> Result<(Guard, u32, String, Duration)> {
             let started = Instant::now();
             let mut child = Command::new(&binaries.server)
