@@ -36,7 +36,7 @@ on_both! {
 }
 
 on_both! {
-    async fn a_gigabyte_without_a_newline_is_bounded(database) {
+    async fn a_gigabyte_without_a_newline_and_a_million_lines_take_bounded_memory(database) {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder.path().join("data");
         let database_url = database.fresh();
@@ -44,6 +44,12 @@ on_both! {
         let client = server.client(&mint_token(&data, database_url.as_ref()));
         let (task, _) = deploy_pipeline(&client, "steps:\n  - run: head -c 1000000000 /dev/zero | tr '\\0' x\n").await;
         assert_eq!(task.status, TaskStatus::Success, "{task:?}");
+        let mut lines = application("lines", "");
+        let repo = Repo::with_pipeline("steps:\n  - run: seq 1000000 | awk '{ printf \"%099d\\n\", $1 }'\n");
+        lines.repo_url = repo.url();
+        let lines = client.create_application(&lines).await.expect("made").id;
+        let lines = deploy(&client, &lines).await;
+        assert_eq!(lines.status, TaskStatus::Success, "{lines:?}");
         let peak_bytes = server.peak_bytes();
         assert!(peak_bytes < 150 << 20, "{peak_bytes} bytes at the peak");
         let mut query = LogQuery::new(task.id.clone(), StepCount::Number(1));
