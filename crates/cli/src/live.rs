@@ -154,6 +154,8 @@ mod tests {
             process_time: None,
             started_time: None,
             error: None,
+            outputs: Default::default(),
+            attempts: None,
         };
         live.step(&step);
         step.status = StepStatus::Running;

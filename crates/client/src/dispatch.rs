@@ -41,6 +41,7 @@ impl Client {
     ) -> Result<Dispatched, Error> {
         let redeploy = Redeploy {
             task_id: task_id.clone(),
+            is_debug: false,
         };
         let call = self
             .post("redeploy_task", "/api/flow/dispatch/redeploy", &redeploy)

@@ -20,6 +20,7 @@
 //!         commit_id: None,
 //!         message: None,
 //!         inputs: None,
+//!         is_debug: false,
 //!     })
 //!     .await?;
 //!

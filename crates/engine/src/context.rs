@@ -188,6 +188,7 @@ mod tests {
                 "steps": {"build": {"status": "success"}},
                 "env": {"FROM_INPUT": "${{ secrets.TOKEN }}", "B": "input"},
             })),
+            overlay: Map::new(),
         };
         let secrets = BTreeMap::from([("TOKEN".to_owned(), SecretString::from("t0ken"))]);
         let envs = object(json!({"A": "app", "B": "app", "N": 1.0}));

@@ -24,4 +24,6 @@ pub enum Event {
         /// The bytes.
         bytes: Bytes,
     },
+    /// What the steps so far wrote to their summary files, in Markdown: the whole of it, each time it grew.
+    Summary(String),
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     git::{CommitId, Credential, GitRef, RepoUrl},
+    plugin::Plugins,
     process::DEFAULT_PATH,
 };
 
@@ -30,8 +31,23 @@ pub struct Job {
     pub envs: Map<String, Value>,
     /// The value of `FLOWCD_RUN` in every process of this run, by which strays are found.
     pub marker: String,
+    /// How it is run, where that is not as usual.
+    pub options: Options,
+    /// Where plugins come from, and where they keep what is to last.
+    pub plugins: Plugins,
     /// How long to wait, how much to hold, and where to look.
     pub limits: Limits,
+}
+
+/// How a job is run, where that is not as usual.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whether the log also tells the environment, the values of expressions, the commands of git and timings.
+    pub is_debug: bool,
+    /// Whether the steps are only told, with their expressions resolved, and not run.
+    pub is_dry_run: bool,
+    /// The id of the one step to run; the others are skipped.
+    pub only_step: Option<String>,
 }
 
 /// Where the files come from.
@@ -73,6 +89,9 @@ pub struct Contexts {
     pub trigger: Map<String, Value>,
     /// `inputs`: what was given at dispatch. Each key is a name at the top, too, unless it is taken.
     pub inputs: Map<String, Value>,
+    /// Laid over all of the above and `env`, by the name of the context: an object's keys replace those of the
+    /// context with its name, anything else replaces the whole. `cloudSecrets` in it is masked like secrets are.
+    pub overlay: Map<String, Value>,
 }
 
 /// How long to wait, how much to hold, and where to look.

@@ -14,6 +14,7 @@ mod job;
 mod log;
 mod mask;
 mod parse;
+mod plugin;
 pub mod process;
 mod run;
 mod set_up;
@@ -26,7 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use crate::{
     event::Event,
-    job::{Checkout, Contexts, Job, Limits, Outcome, Source},
+    job::{Checkout, Contexts, Job, Limits, Options, Outcome, Source},
+    plugin::Plugins,
 };
 
 /// Runs `job` to its end, whatever happens in it, and tells through `events`.

@@ -12,6 +12,7 @@ use flowcd_model::{
     time::Millis,
 };
 use secrecy::ExposeSecret;
+use serde_json::Map;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -179,6 +180,8 @@ impl Run {
             process_time: None,
             started_time: None,
             error: None,
+            outputs: Map::new(),
+            attempts: None,
         }
     }
 

@@ -28,6 +28,13 @@ pub struct ManualDispatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub inputs: Option<Inputs>,
+    /// Whether the log also tells the environment, the values of expressions, the commands of git and timings.
+    #[serde(
+        default,
+        rename = "useDebug",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub is_debug: bool,
 }
 
 /// A deployment to run again: same commit, ref and inputs, with the secrets of today.
@@ -36,6 +43,13 @@ pub struct ManualDispatch {
 pub struct Redeploy {
     /// The task to run again.
     pub task_id: TaskId,
+    /// Whether the log also tells the environment, the values of expressions, the commands of git and timings.
+    #[serde(
+        default,
+        rename = "useDebug",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub is_debug: bool,
 }
 
 /// A deployment to cancel.

@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod id;
 pub mod log;
 pub mod page;
+pub mod pipeline;
 pub mod secret;
 pub mod step;
 pub mod system;

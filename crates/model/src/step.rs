@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -161,6 +162,13 @@ pub struct Step {
     /// Why it failed: `exit code 2`, `killed by signal 9 (SIGKILL)`, ..
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What it left for later steps, as `steps.<id>.outputs` has it, with secrets masked; absent when there is nothing.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub outputs: Map<String, Value>,
+    /// How many times it was started; absent when that was once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
 }
 
 #[cfg(test)]

@@ -139,6 +139,17 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Inputs::is_empty")]
     #[schema(value_type = Object)]
     pub inputs: Inputs,
+    /// Whether its log also tells the environment, the values of expressions, the commands of git and timings.
+    #[serde(
+        default,
+        rename = "useDebug",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub is_debug: bool,
+    /// What its steps wrote to `$FLOWCD_SUMMARY`, in Markdown and with secrets masked. Only a single task has it,
+    /// not one in a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
     /// Why the task failed, where no step says it: `runner lost`, ..
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

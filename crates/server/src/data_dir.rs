@@ -60,6 +60,16 @@ impl DataDir {
     pub(crate) fn mirrors(&self) -> PathBuf {
         self.path.join("mirrors")
     }
+
+    /// Where installed plugins are.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.path.join("plugins")
+    }
+
+    /// Where the cache plugin keeps what is to last, by user and application.
+    pub(crate) fn caches(&self) -> PathBuf {
+        self.path.join("caches")
+    }
 }
 
 /// Makes the data folder itself. A folder that others use, too, is not taken from them: only one that is empty or

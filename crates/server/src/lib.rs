@@ -114,6 +114,9 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         instance: data_dir.instance().to_owned(),
         work_dir: data_dir.work_dir(),
         mirrors: data_dir.mirrors(),
+        plugins: data_dir.plugins(),
+        plugin_registry: None,
+        caches: data_dir.caches(),
         n_runners: config.runners,
         policy: RepoPolicy {
             local: config.allow_local_repos,

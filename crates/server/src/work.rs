@@ -46,6 +46,12 @@ pub(crate) struct WorkConfig {
     pub(crate) work_dir: PathBuf,
     /// Where the mirrors of repositories are.
     pub(crate) mirrors: PathBuf,
+    /// Where installed plugins are.
+    pub(crate) plugins: PathBuf,
+    /// The npm registry that plugins are installed from; npm's own setting when there is none.
+    pub(crate) plugin_registry: Option<String>,
+    /// Where the cache plugin keeps what is to last.
+    pub(crate) caches: PathBuf,
     /// How many tasks run at once.
     pub(crate) n_runners: usize,
     /// Which repositories may be checked out.

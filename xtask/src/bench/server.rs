@@ -186,6 +186,7 @@ impl Server {
             commit_id: Some(app.commit.clone()),
             message: Some("bench".to_owned()),
             inputs: None,
+            is_debug: false,
         };
         Ok(self.client.dispatch_task(&dispatch).await?.task_id)
     }

@@ -47,6 +47,10 @@ pub(crate) struct DeployArgs {
     message: Option<String>,
 
     /// Print the output until the deployment ends, and fail when it fails.
+    /// Tell the environment, the values of expressions, the commands of git and timings in the log as well.
+    #[arg(long = "debug")]
+    is_debug: bool,
+
     #[arg(long = "follow")]
     is_followed: bool,
 }
@@ -72,6 +76,7 @@ pub(crate) async fn run(
         commit_id: args.commit,
         message: args.message,
         inputs: value::fields(args.fields),
+        is_debug: args.is_debug,
     };
     let dispatched = client.dispatch_task(&dispatch).await?;
     finish(client, printer, &dispatched, args.is_followed).await

@@ -58,6 +58,7 @@ async fn a_dispatch_carries_an_idempotency_key_of_its_own() -> Outcome {
         commit_id: None,
         message: None,
         inputs: None,
+        is_debug: false,
     };
     let client = client(&stand_in)?;
     client.dispatch_task(&dispatch).await?;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use flowcd_engine::{
-    Checkout, Contexts, Event, Job, Limits, Outcome, Source,
+    Checkout, Contexts, Event, Job, Limits, Options, Outcome, Plugins, Source,
     git::{Credential, RepoUrl},
 };
 use flowcd_model::{id::TaskId, step::StepCount};
@@ -44,6 +44,12 @@ impl Runner {
             contexts: Contexts::default(),
             secrets: BTreeMap::new(),
             envs: Map::new(),
+            options: Options::default(),
+            plugins: Plugins {
+                installed: home.path().join("plugins"),
+                registry: None,
+                caches: home.path().join("caches"),
+            },
             limits: Limits {
                 grace_period: Duration::from_millis(300),
                 drain: Duration::from_millis(300),

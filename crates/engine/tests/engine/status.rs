@@ -260,6 +260,7 @@ async fn a_run_tells_its_life_in_order() {
             Event::CheckedOut { .. } => "checked out".to_owned(),
             Event::Steps(steps) => format!("{} steps", steps.len()),
             Event::Step(step) => format!("{} {}", step.step_count, step.status),
+            Event::Summary(_) => "summary".to_owned(),
             Event::Output { step_count, .. } => format!("{step_count} log"),
         })
         .collect();

@@ -14,6 +14,7 @@ use flowcd_model::{
     task::{Task, TaskStatus},
 };
 use futures_util::{Stream, stream};
+use serde_json::Map;
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -323,6 +324,8 @@ fn as_it_was(step: &Step, status: StepStatus) -> Step {
         started_time,
         process_time: None,
         error: None,
+        outputs: Map::new(),
+        attempts: None,
         ..step.clone()
     }
 }

@@ -241,6 +241,7 @@ impl Run<'_> {
                 self.steps = steps;
                 self.send_steps().await;
             }
+            Event::Summary(_) => {}
             Event::Step(step) => {
                 let step_count = step.step_count;
                 if step.status.is_final() {

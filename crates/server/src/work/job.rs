@@ -1,6 +1,6 @@
 //! A claimed task as a job for the engine.
 
-use flowcd_engine::{Checkout, Contexts, Job, Source, git};
+use flowcd_engine::{Checkout, Contexts, Job, Options, Plugins, Source, git};
 use flowcd_model::{application::Application, task::Task};
 use flowcd_store::ClaimedTask;
 use serde_json::{Map, Value, json};
@@ -50,6 +50,18 @@ pub(super) fn job(work: &Work, claimed: ClaimedTask) -> Result<Job, String> {
         contexts,
         secrets,
         envs: application.envs.unwrap_or_default(),
+        options: Options {
+            is_debug: task.is_debug,
+            ..Options::default()
+        },
+        plugins: Plugins {
+            installed: config.plugins.clone(),
+            registry: config.plugin_registry.clone(),
+            caches: config
+                .caches
+                .join(task.user_id.as_str())
+                .join(task.app_id.as_str()),
+        },
         limits: config.limits.clone(),
         task_id: task.id,
     })
@@ -88,6 +100,7 @@ fn contexts(config: &WorkConfig, task: &Task, application: &Application) -> Cont
         task: task_context,
         trigger,
         inputs: task.inputs.clone(),
+        overlay: Map::new(),
     }
 }
 

@@ -55,6 +55,8 @@ fn step(number: u32, status: StepStatus) -> Step {
         process_time: None,
         started_time: None,
         error: None,
+        outputs: Default::default(),
+        attempts: None,
     }
 }
 

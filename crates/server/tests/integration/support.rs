@@ -232,6 +232,7 @@ pub(crate) fn manual(app: &AppId, git_ref: &str) -> ManualDispatch {
         commit_id: None,
         message: None,
         inputs: None,
+        is_debug: false,
     }
 }
 

@@ -97,6 +97,8 @@ impl TaskRow {
                 None => None,
             },
             inputs: row.json("inputs", &self.inputs)?,
+            is_debug: false,
+            summary: None,
             branch: self.git_ref.as_deref().map(branch).map(str::to_owned),
             message: self.message,
             commit: self.commit_id,

@@ -308,5 +308,7 @@ pub(crate) fn step(number: u32, status: StepStatus) -> Step {
         process_time: status.is_final().then_some(0.25),
         started_time: (status != StepStatus::Pending).then(Millis::now),
         error: None,
+        outputs: Default::default(),
+        attempts: None,
     }
 }
