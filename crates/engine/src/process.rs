@@ -1,31 +1,35 @@
-//! Processes of a run: how a step's shell is started, read, waited for and ended.
+//! Processes of a run: how a step's program is started, read, waited for and ended.
 
+mod end;
 mod group;
 mod marked;
+mod program;
 
 use std::{
-    fmt, io,
+    ffi::{OsStr, OsString},
+    io,
     os::fd::OwnedFd,
     path::Path,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
 
-use nix::{
-    fcntl::{FcntlArg, fcntl},
-    sys::signal::Signal,
-};
+use bytes::Bytes;
+use nix::fcntl::{FcntlArg, fcntl};
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::unix::pipe,
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::group::ProcessGroup;
 use self::marked::is_any_marked;
 pub use self::marked::kill_marked;
+pub(crate) use self::{
+    end::{End, Interrupt, Span, TimeLimit, Timed},
+    group::ProcessGroup,
+    program::find_program,
+};
 use crate::{job::Limits, log::StepLog};
 
 /// The variable that marks every process of a run.
@@ -42,113 +46,62 @@ const PIPE_BYTES: i32 = 1024 * 1024;
 /// How often to look whether a cancelled step's processes are gone, when there is nothing to wait on.
 const GROUP_POLL: Duration = Duration::from_millis(20);
 
-/// A shell script to run.
+/// A program to run.
 #[derive(Debug)]
-pub(crate) struct Script<'a> {
-    pub(crate) text: &'a str,
+pub(crate) struct Program<'a> {
+    /// The program: a path, or a name to be found in the `PATH` of `env`.
+    pub(crate) program: &'a OsStr,
+    pub(crate) args: &'a [OsString],
     pub(crate) dir: &'a Path,
     /// The whole environment: nothing is inherited.
     pub(crate) env: &'a [(String, String)],
     /// The value of [`MARKER_VARIABLE`], which `env` cannot change.
     pub(crate) marker: &'a str,
+    /// What it can read; nothing when there is none.
+    pub(crate) stdin: Option<Bytes>,
 }
 
-/// How a script ended.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum End {
-    /// By itself, with this exit code.
-    Exited(i32),
-    /// By a signal that we did not send.
-    Killed(i32),
-    /// Nobody knows: the system did not tell.
-    Lost(String),
-    /// We ended it, because the run was cancelled.
-    Cancelled,
-    /// We ended it, because it took too long.
-    TimedOut(Duration),
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(code) => write!(f, "exit code {code}"),
-            Self::Killed(number) => match Signal::try_from(*number) {
-                Ok(signal) => write!(f, "killed by signal {number} ({})", signal.as_str()),
-                Err(_) => write!(f, "killed by signal {number}"),
-            },
-            Self::Lost(why) => write!(f, "the process was lost: {why}"),
-            Self::Cancelled => f.write_str("cancelled"),
-            Self::TimedOut(limit) => write!(f, "took more than {} seconds", limit.as_secs()),
-        }
-    }
-}
-
-/// When a script is ended before it ends by itself.
-#[derive(Debug)]
-pub(crate) struct Interrupt<'a> {
-    /// When this fires.
-    pub(crate) cancel: Option<&'a CancellationToken>,
-    /// After so long.
-    pub(crate) timeout: Option<Duration>,
-}
-
-impl Interrupt<'_> {
-    /// Waits for the reason to end the script, for ever if there is none.
-    async fn wait(&self) -> End {
-        let cancelled = async {
-            match self.cancel {
-                Some(cancel) => cancel.cancelled().await,
-                None => std::future::pending().await,
-            }
-        };
-        match self.timeout {
-            None => cancelled.await,
-            Some(timeout) => tokio::select! {
-                () = cancelled => {}
-                () = tokio::time::sleep(timeout) => return End::TimedOut(timeout),
-            },
-        }
-        End::Cancelled
-    }
-}
-
-/// Runs `/bin/sh -c <text>`, with its output going to `log`, until nothing of it is left.
+/// Runs a program, with its output going to `log`, until nothing of its group is left.
 ///
 /// An error means that it could not be started.
-pub(crate) async fn run_script(
-    script: &Script<'_>,
+pub(crate) async fn run_program(
+    program: &Program<'_>,
     limits: &Limits,
     interrupt: &Interrupt<'_>,
     log: &mut StepLog,
 ) -> io::Result<End> {
-    let (child, output) = spawn(script)?;
+    let (mut child, output) = spawn(program)?;
     let group = ProcessGroup::of(&child);
+    let stdin = child.stdin.take().zip(program.stdin.clone());
     let running = Running {
         child,
         output,
+        stdin: Stdin(stdin),
         group,
-        marker: script.marker,
+        marker: program.marker,
         limits,
     };
     Ok(running.finish(interrupt, log).await)
 }
 
-fn spawn(script: &Script<'_>) -> io::Result<(Child, pipe::Receiver)> {
+fn spawn(program: &Program<'_>) -> io::Result<(Child, pipe::Receiver)> {
     // One pipe for both streams, so that their bytes arrive in the order in which they were written.
     let (reader, writer) = io::pipe()?;
     // A smaller pipe does as well, only slower; the system may have no more memory for this user.
     let _ = fcntl(&writer, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
-    let mut command = Command::new("/bin/sh");
+    let mut command = Command::new(program.program);
     command
-        .arg("-c")
-        .arg(script.text)
-        .current_dir(script.dir)
+        .args(program.args)
+        .current_dir(program.dir)
         .env_clear()
-        .envs(script.env.iter().map(|(name, value)| (name, value)))
-        .env(MARKER_VARIABLE, script.marker)
+        .envs(program.env.iter().map(|(name, value)| (name, value)))
+        .env(MARKER_VARIABLE, program.marker)
         .process_group(0)
         .kill_on_drop(true)
-        .stdin(Stdio::null())
+        .stdin(match program.stdin {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        })
         .stdout(writer.try_clone()?)
         .stderr(writer);
     let child = command.spawn()?;
@@ -158,15 +111,35 @@ fn spawn(script: &Script<'_>) -> io::Result<(Child, pipe::Receiver)> {
     Ok((child, output))
 }
 
+/// What is still to be written to a process that reads, until it is written or nobody reads any more.
+#[derive(Debug)]
+struct Stdin(Option<(ChildStdin, Bytes)>);
+
+impl Stdin {
+    fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Writes on, and closes. It can be dropped half-way, and goes on from there.
+    async fn write(&mut self) {
+        if let Some((stdin, bytes)) = &mut self.0 {
+            // It fails when nobody reads, which is the reader's own affair.
+            let _ = stdin.write_all_buf(bytes).await;
+        }
+        self.0 = None;
+    }
+}
+
 struct Running<'a> {
     child: Child,
     output: pipe::Receiver,
+    stdin: Stdin,
     group: ProcessGroup,
     marker: &'a str,
     limits: &'a Limits,
 }
 
-/// Where a script that was told to end stands.
+/// Where a program that was told to end stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     /// It runs, or has ended by itself and its output is being read to the end.
@@ -197,7 +170,7 @@ impl Running<'_> {
                 }
                 () = sleep_until(deadline) => {
                     if stage != Stage::Asked {
-                        // The shell has ended, and something holds its pipe for longer than we wait.
+                        // The program has ended, and something holds its pipe for longer than we wait.
                         break;
                     }
                     self.kill().await;
@@ -211,6 +184,7 @@ impl Running<'_> {
                         deadline = Some(Instant::now() + self.limits.drain);
                     }
                 }
+                () = self.stdin.write(), if self.stdin.is_open() => {}
                 () = log.deliver(), if log.is_waiting() => {}
                 result = self.output.read(&mut buffer), if is_open && !log.is_waiting() => match result {
                     Ok(0) | Err(_) => is_open = false,
@@ -222,7 +196,7 @@ impl Running<'_> {
             self.wait_for_group(deadline).await;
             self.kill().await;
         } else {
-            // What the shell left behind in its group. What went out of the group is found at the end of the run.
+            // What the program left behind in its group. What went out of the group is found at the end of the run.
             self.group.kill();
         }
         interrupted.unwrap_or_else(|| end_of(status))

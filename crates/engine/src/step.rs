@@ -12,7 +12,7 @@ use crate::{
     expr::{self, GlobalStatus, Scope},
     log::StepLog,
     parse::StepSpec,
-    process::{End, Interrupt, Script, run_script},
+    process::{End, Interrupt, Program, TimeLimit, Timed, run_program},
     run::{Run, step_count},
     set_up::Ready,
 };
@@ -109,24 +109,30 @@ impl Run {
             check_argument(&format!("the variable `{name}`"), value)?;
         }
         let dir = working_directory(scope.workspace, spec.working_directory.as_deref()).await?;
-        let script = Script {
-            text: &text,
+        let args = ["-c".into(), text.into()];
+        let program = Program {
+            program: "/bin/sh".as_ref(),
+            args: &args,
             dir: &dir,
             env: &env,
             marker: &self.job.marker,
+            stdin: None,
         };
         // After a cancel nothing is left to be cancelled, but the end must come, however many steps still run.
         let interrupt = match self.standing.cancelled_for() {
             Some(elapsed) => Interrupt {
                 cancel: None,
-                timeout: Some(self.job.limits.after_cancel.saturating_sub(elapsed)),
+                time_limit: Some(TimeLimit::from_now(
+                    Timed::AfterEnd,
+                    self.job.limits.after_cancel.saturating_sub(elapsed),
+                )),
             },
             None => Interrupt {
                 cancel: Some(&self.cancel),
-                timeout: None,
+                time_limit: None,
             },
         };
-        run_script(&script, &self.job.limits, &interrupt, log)
+        run_program(&program, &self.job.limits, &interrupt, log)
             .await
             .map_err(|error| match error.kind() {
                 io::ErrorKind::ArgumentListTooLong => {
