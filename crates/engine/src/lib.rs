@@ -10,7 +10,9 @@ mod context;
 mod event;
 mod expr;
 pub mod git;
+pub mod inputs;
 mod job;
+pub mod lint;
 mod log;
 mod mask;
 mod parse;
@@ -28,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 pub use crate::{
     event::Event,
     job::{Checkout, Contexts, Job, Limits, Options, Outcome, Source},
+    parse::PipelineError,
     plugin::Plugins,
 };
 

@@ -3,8 +3,9 @@
 //! What would make a step do something else than its author thinks is an error, or a warning where the file has
 //! worked so far; both say the file, the line and the column.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
+use flowcd_model::pipeline::InputSpec;
 use serde_json::{Map, Value};
 
 use crate::{expr, spelling};
@@ -14,15 +15,27 @@ mod node;
 #[cfg(test)]
 mod tests;
 
-use node::{Key, Kind, Node, Place};
+use node::{Key, Kind, Node};
+
+pub(crate) use node::Place;
 
 /// The longest pipeline file.
 pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 
 /// The keys of a pipeline. The last ones are notes for people: the application's trigger decides what triggers.
-const PIPELINE_KEYS: [&str; 5] = ["name", "env", "steps", "triggers", "runtimes"];
+const PIPELINE_KEYS: [&str; 9] = [
+    "name",
+    "env",
+    "inputs",
+    "steps",
+    "shell",
+    "timeout-minutes",
+    "strict-expressions",
+    "triggers",
+    "runtimes",
+];
 /// The keys of a step.
-const STEP_KEYS: [&str; 9] = [
+const STEP_KEYS: [&str; 15] = [
     "name",
     "id",
     "run",
@@ -32,6 +45,12 @@ const STEP_KEYS: [&str; 9] = [
     "env",
     "working-directory",
     "continue-on-error",
+    "env-file",
+    "outputs",
+    "retry",
+    "shell",
+    "timeout-minutes",
+    "uses",
 ];
 
 /// A pipeline as written.
@@ -41,6 +60,12 @@ pub(crate) struct Pipeline {
     pub name: Option<String>,
     /// The environment of every step. Each step's `env` has it already.
     pub env: Map<String, Value>,
+    /// The inputs that it declares, in order.
+    pub inputs: Vec<InputSpec>,
+    /// How long all steps together may take.
+    pub timeout: Option<Duration>,
+    /// Whether untrusted expressions inside `run` reach the shell by the environment and not by the text.
+    pub is_strict: bool,
     /// The steps in order. Empty when the file has none, which is for the caller to refuse.
     pub steps: Vec<StepSpec>,
     /// What is odd about the file without being wrong: `file:line:column: what`.
@@ -54,6 +79,8 @@ pub(crate) struct StepSpec {
     pub run: Option<String>,
     /// The plugin. `run` wins where both are given.
     pub plugin: Option<String>,
+    /// The plugin's inputs. Strings at any depth are templates.
+    pub inputs: Map<String, Value>,
     /// The display name as written.
     pub name: Option<String>,
     /// The key in `steps`.
@@ -62,10 +89,35 @@ pub(crate) struct StepSpec {
     pub condition: Option<String>,
     /// Its environment over the pipeline's. Strings are templates; there are numbers, booleans and nulls, too.
     pub env: Map<String, Value>,
+    /// Its own environment, without the pipeline's.
+    pub own_env: Map<String, Value>,
+    /// Files in the workspace that its environment is read from, beneath `own_env`.
+    pub env_files: Vec<String>,
     /// The folder to run in, relative to the workspace.
     pub working_directory: Option<String>,
     /// Whether the task goes on when this step fails.
     pub continue_on_error: bool,
+    /// How long an attempt may take.
+    pub timeout: Option<Duration>,
+    /// What runs the script, where that is said: the step's own `shell`, or the pipeline's.
+    pub shell: Option<String>,
+    /// Whether and how it is tried again.
+    pub retry: Option<Retry>,
+    /// What it gives to later steps: templates by name.
+    pub outputs: Map<String, Value>,
+    /// Where it stands in the file.
+    pub place: Place,
+}
+
+/// How a step that fails is tried again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Retry {
+    /// How many attempts there are after the first.
+    pub max: u32,
+    /// How long to wait before each of them.
+    pub delay: Duration,
+    /// The exit codes that another attempt may help against; without a list any.
+    pub exit_codes: Option<Vec<i32>>,
 }
 
 impl StepSpec {
@@ -82,7 +134,7 @@ impl StepSpec {
 /// A pipeline file that cannot be used, and where: `file:line:column: what`.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{file}:{line}:{column}: {message}")]
-pub(crate) struct PipelineError {
+pub struct PipelineError {
     file: String,
     line: u64,
     column: u64,
@@ -125,11 +177,18 @@ impl Reader<'_> {
     fn pipeline(&mut self, root: Node) -> Result<Pipeline, PipelineError> {
         let mut pipeline = Pipeline::default();
         let mut steps = Vec::new();
+        let mut shell = None;
         for (key, value) in self.mapping(root, "a pipeline")? {
             match key.text.as_str() {
                 "name" => pipeline.name = self.text(value, "name")?,
                 "env" => pipeline.env = self.env(value)?,
                 "steps" => steps = self.list(value)?,
+                "inputs" => pipeline.inputs = self.input_specs(value)?,
+                "shell" => shell = self.text(value, "shell")?,
+                "timeout-minutes" => pipeline.timeout = self.timeout(&value)?,
+                "strict-expressions" => {
+                    pipeline.is_strict = matches!(value.kind, Kind::Bool(true));
+                }
                 "triggers" | "runtimes" => {}
                 _ => self.unknown_key(&key, "pipeline", &PIPELINE_KEYS),
             }
@@ -137,7 +196,9 @@ impl Reader<'_> {
         let mut ids = BTreeSet::new();
         for step in steps {
             let place = step.place;
-            let step = self.step(step, &pipeline.env)?;
+            let mut step = self.step(step, &pipeline.env)?;
+            step.place = place;
+            step.shell = step.shell.or_else(|| shell.clone());
             if let Some(id) = step.id.as_ref().filter(|id| !ids.insert((*id).clone())) {
                 self.warn(place, format!("the id `{id}` is taken by an earlier step, whose outcome this one's replaces"));
             }
@@ -158,10 +219,12 @@ impl Reader<'_> {
                 "id" => step.id = self.text(value, "id")?,
                 "run" => step.run = self.script(value)?,
                 "plugin" => step.plugin = self.text(value, "plugin")?,
-                // Plugins read their inputs themselves.
-                "inputs" => {}
+                "inputs" => step.inputs = self.values(value)?,
                 "if" => step.condition = self.condition(value)?,
-                "env" => step.env.extend(self.env(value)?),
+                "env" => {
+                    step.own_env = self.env(value)?;
+                    step.env.extend(step.own_env.clone());
+                }
                 "working-directory" => {
                     step.working_directory = self.text(value, "working-directory")?
                 }
@@ -169,9 +232,12 @@ impl Reader<'_> {
                 "script" => {
                     return Err(self.error(key.place, "`script` is not supported (use `run`)"));
                 }
-                "uses" => {
-                    return Err(self.error(key.place, "`uses` is not supported (use `plugin`)"));
-                }
+                "env-file" => step.env_files = self.env_files(value)?,
+                "outputs" => step.outputs = self.env(value)?,
+                "retry" => step.retry = self.retry(value)?,
+                "shell" => step.shell = self.text(value, "shell")?,
+                "timeout-minutes" => step.timeout = self.timeout(&value)?,
+                "uses" => step.plugin = self.text(value, "uses")?,
                 _ => self.unknown_key(&key, "step", &STEP_KEYS),
             }
         }
@@ -266,6 +332,78 @@ impl Reader<'_> {
         Ok(env)
     }
 
+    fn values(&self, node: Node) -> Result<Map<String, Value>, PipelineError> {
+        let entries = self.mapping(node, "`inputs`")?;
+        Ok(entries
+            .into_iter()
+            .map(|(key, node)| (key.text, value_of(node)))
+            .collect())
+    }
+
+    fn input_specs(&self, node: Node) -> Result<Vec<InputSpec>, PipelineError> {
+        self.mapping(node, "`inputs`")?
+            .into_iter()
+            .map(|(key, node)| {
+                let mut value = value_of(node);
+                if let Value::Object(map) = &mut value {
+                    map.insert("name".to_owned(), key.text.into());
+                }
+                serde_json::from_value(value)
+                    .map_err(|error| self.error(key.place, error.to_string()))
+            })
+            .collect()
+    }
+
+    fn timeout(&self, node: &Node) -> Result<Option<Duration>, PipelineError> {
+        let minutes = match &node.kind {
+            Kind::Number(number) => number.as_f64().unwrap_or_default(),
+            _ => 0.0,
+        };
+        Duration::try_from_secs_f64(minutes * 60.0)
+            .ok()
+            .filter(|timeout| !timeout.is_zero())
+            .map(Some)
+            .ok_or_else(|| {
+                self.error(
+                    node.place,
+                    "`timeout-minutes` is a number of minutes above 0",
+                )
+            })
+    }
+
+    fn env_files(&self, node: Node) -> Result<Vec<String>, PipelineError> {
+        match node.kind {
+            Kind::List(items) => items
+                .into_iter()
+                .filter_map(|item| self.text(item, "env-file").transpose())
+                .collect(),
+            _ => Ok(self.text(node, "env-file")?.into_iter().collect()),
+        }
+    }
+
+    fn retry(&self, node: Node) -> Result<Option<Retry>, PipelineError> {
+        let place = node.place;
+        let value = value_of(node);
+        let number = |value: &Value| value.as_u64().and_then(|max| u32::try_from(max).ok());
+        let fail = || self.error(place, "`retry` is a number or a mapping with `max`");
+        let max = number(value.get("max").unwrap_or(&value)).ok_or_else(fail)?;
+        let delay = value
+            .get("delay-seconds")
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
+        let exit_codes = value.get("on-exit-codes").and_then(Value::as_array);
+        Ok(Some(Retry {
+            max,
+            delay: Duration::from_secs(delay),
+            exit_codes: exit_codes.map(|codes| {
+                codes
+                    .iter()
+                    .filter_map(|code| i32::try_from(code.as_i64()?).ok())
+                    .collect()
+            }),
+        }))
+    }
+
     /// A mapping's entries; none for nothing.
     fn mapping(&self, node: Node, what: &str) -> Result<Vec<(Key, Node)>, PipelineError> {
         match node.kind {
@@ -338,5 +476,19 @@ impl Reader<'_> {
             column: place.column,
             message: message.into(),
         }
+    }
+}
+
+fn value_of(node: Node) -> Value {
+    match node.kind {
+        Kind::Null => Value::Null,
+        Kind::Bool(value) => Value::Bool(value),
+        Kind::Number(number) => Value::Number(number),
+        Kind::Text(text) => Value::String(text),
+        Kind::List(items) => items.into_iter().map(value_of).collect(),
+        Kind::Map(entries) => entries
+            .into_iter()
+            .map(|(key, node)| (key.text, value_of(node)))
+            .collect(),
     }
 }

@@ -14,9 +14,15 @@ const MAX_DEPTH: usize = 24;
 
 /// A line and a column of the file, from 1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Place {
-    pub(super) line: u64,
-    pub(super) column: u64,
+pub(crate) struct Place {
+    pub(crate) line: u64,
+    pub(crate) column: u64,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::START
+    }
 }
 
 impl Place {

@@ -15,6 +15,7 @@ fn summary(source: &[u8]) -> String {
         env,
         steps,
         warnings,
+        ..
     } = pipeline;
     let mut out = String::new();
     if let Some(name) = name {
@@ -193,10 +194,6 @@ fn what_cannot_be_meant_is_refused_where_it_stands() {
         (
             "steps:\n- name: a\n  script: x\n",
             "3:3: `script` is not supported (use `run`)",
-        ),
-        (
-            "steps:\n- uses: x\n",
-            "2:3: `uses` is not supported (use `plugin`)",
         ),
         ("steps: [{run: 5}]", "1:15: `run` is text, not a number"),
         ("steps: [{run: [a]}]", "1:15: `run` is text, not a list"),
