@@ -1,13 +1,17 @@
 //! Writing: a step's output becomes segments, and at its end one object.
 
-use std::collections::VecDeque;
+mod compact;
+
+use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use flowcd_model::{id::TaskId, step::StepCount};
 use flowcd_store::Segment;
-use object_store::{ObjectStoreExt, WriteMultipart, path::Path as ObjectPath};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::{ObjectStoreExt, path::Path as ObjectPath};
 use tracing::error;
 
+use self::compact::Compaction;
 use super::{LogError, Logs, frame, segment_object, whole_object};
 
 /// Neighbouring segments smaller than this are joined when the step ends, or when there are too many.
@@ -17,6 +21,8 @@ const JOINED_BYTES: usize = 512 * 1024;
 /// So many small segments in a row are joined while the step still runs: one that prints a line every second for a
 /// day would have 86,400 of them.
 const MAX_SMALL: usize = 256;
+/// How many segments are compressed at once: a step that prints without end outruns one core.
+const N_COMPRESSED_AT_ONCE: usize = 2;
 
 /// The log of a step while it is written.
 pub(crate) struct StepLog {
@@ -67,9 +73,7 @@ impl StepLog {
     /// Stores `chunks` as a segment each, while the step runs. What cannot be stored becomes a gap: the run goes on.
     pub(crate) async fn append(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Rows {
         let n_before = self.segments.len();
-        for raw in chunks {
-            self.store(logs, raw).await;
-        }
+        self.store(logs, chunks).await;
         let slack_bytes = (logs.limit_bytes / 8).max(SMALL_BYTES);
         let mut dropped = Vec::new();
         if self.kept_bytes > logs.limit_bytes.saturating_add(slack_bytes) {
@@ -92,14 +96,13 @@ impl StepLog {
         if self.segments.is_empty() && chunk_bytes <= logs.limit_bytes {
             return self.write_whole(logs, chunks).await;
         }
-        for raw in chunks {
-            self.store(logs, raw).await;
-        }
+        self.store(logs, chunks).await;
         let mut dropped = self.drop_middle(logs.limit_bytes);
-        match self.compact(logs).await {
+        let object = whole_object(&self.task, self.step);
+        match Compaction::run(logs, object, &self.segments).await {
             Ok(compacted) => {
                 let old = std::mem::replace(&mut self.segments, compacted);
-                dropped.extend(objects(old));
+                dropped.extend(self.unused(old.into_iter().filter_map(|it| it.object)));
             }
             // The log is whole without it, only in more than one piece.
             Err(err) => self.complain(&err, "Cannot put the segments together"),
@@ -114,41 +117,36 @@ impl StepLog {
 
     /// Writes a log that fits in memory and of which nothing is stored yet.
     async fn write_whole(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Rows {
-        if chunks.is_empty() {
-            return Rows::Append(Vec::new());
-        }
-        if let Err(err) = self.try_write_whole(logs, &chunks).await {
-            self.complain(&err, "Lost the output");
-            self.segments.clear();
-            (self.end, self.n_lines) = (0, 0);
-            for raw in chunks {
-                self.push(&raw, None);
-            }
-        }
+        let object = whole_object(&self.task, self.step);
+        self.store_in(logs, &object, chunks).await;
         Rows::Append(self.segments.iter().cloned().collect())
     }
 
-    async fn try_write_whole(&mut self, logs: &Logs, chunks: &[Bytes]) -> Result<(), LogError> {
-        let object = whole_object(&self.task, self.step);
-        let mut whole = Vec::new();
-        for raw in chunks {
-            let frame = compress(raw.clone()).await?;
-            let place = (&object, whole.len() as u64, frame.len() as u64);
-            self.push(raw, Some(place));
-            whole.extend_from_slice(&frame);
-        }
-        logs.objects.put(&object, whole.into()).await?;
-        Ok(())
-    }
-
-    async fn store(&mut self, logs: &Logs, raw: Bytes) {
+    async fn store(&mut self, logs: &Logs, chunks: Vec<Bytes>) {
         let object = segment_object(&self.task, self.step, self.next_object);
         self.next_object += 1;
-        match put(logs, &object, raw.clone()).await {
-            Ok(object_bytes) => self.push(&raw, Some((&object, 0, object_bytes))),
+        self.store_in(logs, &object, chunks).await;
+    }
+
+    /// Stores `chunks` as segments of one object: what piles up while another object is written costs one more, and
+    /// not one more for each.
+    async fn store_in(&mut self, logs: &Logs, object: &ObjectPath, chunks: Vec<Bytes>) {
+        if chunks.is_empty() {
+            return;
+        }
+        match put(logs, object, chunks.clone()).await {
+            Ok(frames) => {
+                let mut offset = 0;
+                for (raw, n_bytes) in chunks.iter().zip(frames) {
+                    self.push(raw, Some((object, offset, n_bytes)));
+                    offset += n_bytes;
+                }
+            }
             Err(err) => {
                 self.complain(&err, "Lost a part of the output");
-                self.push(&raw, None);
+                for raw in &chunks {
+                    self.push(raw, None);
+                }
             }
         }
     }
@@ -193,7 +191,7 @@ impl StepLog {
             if self.kept_bytes > limit_bytes
                 && let Some(object) = segment.object.take()
             {
-                dropped.push(ObjectPath::from(object));
+                dropped.push(object);
                 self.kept_bytes -= segment.n_bytes;
                 (segment.object_offset, segment.object_bytes) = (0, 0);
             }
@@ -205,7 +203,18 @@ impl StepLog {
                 _ => self.segments.push_back(segment),
             }
         }
-        dropped
+        self.unused(dropped)
+    }
+
+    /// Those of `objects` that no segment lies in any more.
+    fn unused(&self, objects: impl IntoIterator<Item = String>) -> Vec<ObjectPath> {
+        let mut unused: BTreeSet<String> = objects.into_iter().collect();
+        if !unused.is_empty() {
+            for object in self.segments.iter().filter_map(|it| it.object.as_ref()) {
+                unused.remove(object);
+            }
+        }
+        unused.into_iter().map(ObjectPath::from).collect()
     }
 
     /// Joins the small segments at the end when there are many; answers the objects that nothing needs any more.
@@ -234,74 +243,14 @@ impl StepLog {
             self.next_object += 1;
             stored.push(Segment {
                 object_offset: 0,
-                object_bytes: put(logs, &object, raw.into()).await?,
+                object_bytes: put(logs, &object, vec![raw.into()]).await?.iter().sum(),
                 object: Some(object.to_string()),
                 ..segment
             });
         }
         let old = self.segments.split_off(start);
         self.segments.extend(stored);
-        Ok(objects(old))
-    }
-
-    /// Copies all segments into one object, small ones joined; answers segments that point into it.
-    async fn compact(&self, logs: &Logs) -> Result<VecDeque<Segment>, LogError> {
-        let object = whole_object(&self.task, self.step);
-        let mut upload = WriteMultipart::new(logs.objects.put_multipart(&object).await?);
-        let mut offset = 0;
-        let mut compacted: VecDeque<Segment> = VecDeque::new();
-        let mut joined: Option<(Segment, Vec<u8>)> = None;
-        for segment in self.segments.iter().cloned() {
-            let is_small = is_small(&segment);
-            let is_enough = |(_, raw): &(Segment, Vec<u8>)| raw.len() >= JOINED_BYTES;
-            if (!is_small || joined.as_ref().is_some_and(is_enough))
-                && let Some(done) = joined.take()
-            {
-                compacted.push_back(write_joined(&mut upload, &mut offset, &object, done).await?);
-            }
-            let Some(from) = &segment.object else {
-                // A frame that no row names: it tells whoever reads the file with other tools.
-                let note = format!(
-                    "\n[flowcd: {} bytes left out here by the log's size limit]\n",
-                    segment.n_bytes
-                );
-                let note = compress(note.into()).await?;
-                upload.write(&note);
-                offset += note.len() as u64;
-                compacted.push_back(segment);
-                continue;
-            };
-            if is_small {
-                let raw = logs.load(&segment).await?.unwrap_or_default();
-                match &mut joined {
-                    Some((first, all)) => {
-                        first.n_bytes += segment.n_bytes;
-                        first.n_lines += segment.n_lines;
-                        all.extend_from_slice(&raw);
-                    }
-                    None => joined = Some((segment, raw.to_vec())),
-                }
-                continue;
-            }
-            let range = segment.object_offset..segment.object_offset + segment.object_bytes;
-            let frame = logs
-                .objects
-                .get_range(&ObjectPath::from(from.as_str()), range)
-                .await?;
-            upload.wait_for_capacity(2).await?;
-            upload.write(&frame);
-            compacted.push_back(Segment {
-                object: Some(object.to_string()),
-                object_offset: offset,
-                ..segment
-            });
-            offset += frame.len() as u64;
-        }
-        if let Some(done) = joined.take() {
-            compacted.push_back(write_joined(&mut upload, &mut offset, &object, done).await?);
-        }
-        upload.finish().await?;
-        Ok(compacted)
+        Ok(self.unused(old.into_iter().filter_map(|it| it.object)))
     }
 }
 
@@ -309,41 +258,22 @@ fn is_small(segment: &Segment) -> bool {
     segment.object.is_some() && segment.n_bytes < SMALL_BYTES
 }
 
-/// The objects of segments.
-fn objects(segments: VecDeque<Segment>) -> Vec<ObjectPath> {
-    let named = segments.into_iter().filter_map(|segment| segment.object);
-    named.map(ObjectPath::from).collect()
-}
-
-/// Stores `raw` as an object of its own; answers the object's length.
-async fn put(logs: &Logs, object: &ObjectPath, raw: Bytes) -> Result<u64, LogError> {
-    let frame = compress(raw).await?;
-    let n_bytes = frame.len() as u64;
-    logs.objects.put(object, frame.into()).await?;
-    Ok(n_bytes)
-}
-
-async fn write_joined(
-    upload: &mut WriteMultipart,
-    offset: &mut u64,
-    object: &ObjectPath,
-    (segment, raw): (Segment, Vec<u8>),
-) -> Result<Segment, LogError> {
-    let frame = compress(raw.into()).await?;
-    upload.wait_for_capacity(2).await?;
-    upload.write(&frame);
-    let segment = Segment {
-        object: Some(object.to_string()),
-        object_offset: *offset,
-        object_bytes: frame.len() as u64,
-        ..segment
-    };
-    *offset += segment.object_bytes;
-    Ok(segment)
+/// Stores `chunks` as an object, a frame each; answers the lengths of the frames.
+async fn put(logs: &Logs, object: &ObjectPath, chunks: Vec<Bytes>) -> Result<Vec<u64>, LogError> {
+    let frames: Vec<Bytes> = stream::iter(chunks)
+        .map(compress)
+        .buffered(N_COMPRESSED_AT_ONCE)
+        .try_collect()
+        .await?;
+    let lengths = frames.iter().map(|frame| frame.len() as u64).collect();
+    logs.objects
+        .put(object, frames.into_iter().collect())
+        .await?;
+    Ok(lengths)
 }
 
 /// Compresses, off the async threads when there is enough to make the hop worth it.
-async fn compress(raw: Bytes) -> Result<Vec<u8>, LogError> {
+async fn compress(raw: Bytes) -> Result<Bytes, LogError> {
     let is_long = raw.len() > 16 * 1024;
     let work = move || frame::encode(&raw);
     let done = if is_long {
@@ -351,7 +281,7 @@ async fn compress(raw: Bytes) -> Result<Vec<u8>, LogError> {
     } else {
         work()
     };
-    done.map_err(LogError::Encode)
+    done.map(Bytes::from).map_err(LogError::Encode)
 }
 
 #[cfg(test)]
