@@ -17,6 +17,8 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::repository::POLICY;
+
 /// A job, and the folder that it and its mirrors live in.
 pub(crate) struct Runner {
     pub(crate) home: TempDir,
@@ -48,7 +50,9 @@ impl Runner {
             plugins: Plugins {
                 installed: home.path().join("plugins"),
                 registry: None,
+                ca_file: None,
                 caches: home.path().join("caches"),
+                repositories: POLICY,
             },
             limits: Limits {
                 grace_period: Duration::from_millis(300),

@@ -33,7 +33,7 @@ pub(super) fn job(work: &Work, claimed: ClaimedTask) -> Result<Job, String> {
         .map_err(|error: git::InvalidGitRef| error.to_string())?;
     let credential =
         credential::for_repo(&url, application.provider, &application.owner, credentials);
-    let contexts = contexts(config, &task, &application);
+    let contexts = contexts(config, &task, &application, &pipeline_file);
     // A mirror answers without asking the host, so nobody may see the copy that another user's credential fetched.
     let mirrors = config.mirrors.join(task.user_id.as_str());
     Ok(Job {
@@ -57,10 +57,9 @@ pub(super) fn job(work: &Work, claimed: ClaimedTask) -> Result<Job, String> {
         plugins: Plugins {
             installed: config.plugins.clone(),
             registry: config.plugin_registry.clone(),
-            caches: config
-                .caches
-                .join(task.user_id.as_str())
-                .join(task.app_id.as_str()),
+            ca_file: None,
+            repositories: config.policy,
+            caches: config.caches_of(&task.user_id, &task.app_id),
         },
         limits: config.limits.clone(),
         task_id: task.id,
@@ -72,7 +71,12 @@ pub(super) fn marker(instance: &str, task: &str) -> String {
     format!("{instance}.{task}")
 }
 
-fn contexts(config: &WorkConfig, task: &Task, application: &Application) -> Contexts {
+fn contexts(
+    config: &WorkConfig,
+    task: &Task,
+    application: &Application,
+    pipeline_file: &str,
+) -> Contexts {
     let git_ref = task.git_ref.as_deref();
     let git = object(json!({
         "provider": application.provider,
@@ -91,9 +95,12 @@ fn contexts(config: &WorkConfig, task: &Task, application: &Application) -> Cont
     );
     let url = format!("{}/api/flow/task/get?taskId={}", config.base_url, task.id);
     let task_context = object(json!({ "id": task.id, "number": task.number, "url": url }));
-    let trigger = object(
-        json!({ "interceptor": format!("{}_dispatch", trigger_name(task)), "redelivery": task.redelivery }),
-    );
+    let trigger = object(json!({
+        "type": task.trigger_type,
+        "interceptor": format!("{}_dispatch", trigger_name(task)),
+        "template": pipeline_file,
+        "redelivery": task.redelivery,
+    }));
     Contexts {
         git,
         app,
