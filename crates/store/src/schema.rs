@@ -103,6 +103,8 @@ diesel::table! {
         updated_time -> BigInt,
         started_time -> Nullable<BigInt>,
         finished_time -> Nullable<BigInt>,
+        use_debug -> Bool,
+        summary -> Nullable<Text>,
     }
 }
 

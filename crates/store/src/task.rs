@@ -58,6 +58,8 @@ pub struct TaskInsert {
     pub trigger_type: TriggerType,
     /// The task that this one runs again.
     pub redelivery: Option<TaskId>,
+    /// Whether its log also tells what only somebody who looks for an error wants to know.
+    pub is_debug: bool,
 }
 
 /// How the removal of a task went.
@@ -138,6 +140,8 @@ pub struct Progress {
     pub message: Option<String>,
     /// The commit.
     pub commit: Option<String>,
+    /// The whole of what its steps wrote to their summary files, masked.
+    pub summary: Option<String>,
 }
 
 /// How a run ended.
@@ -212,11 +216,21 @@ impl Store {
     ) -> Result<Option<(Task, i64)>> {
         let (user_id, id) = (user_id.clone(), id.clone());
         self.read(move |conn| {
-            let Some(row) = find(conn, &user_id, &id)? else {
+            let found: Option<(TaskRow, Option<String>)> = on_backend!(conn, |conn| tasks::table
+                .find(id.as_str())
+                .filter(tasks::user_id.eq(user_id.as_str()))
+                .select((TaskRow::as_select(), tasks::summary))
+                .first(conn)
+                .optional())?;
+            let Some((row, summary)) = found else {
                 return Ok(None);
             };
             let revision = row.revision;
-            Ok(Some((row.read()?, revision)))
+            let task = Task {
+                summary,
+                ..row.read()?
+            };
+            Ok(Some((task, revision)))
         })
         .await
     }

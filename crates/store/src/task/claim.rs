@@ -221,6 +221,7 @@ fn save(conn: &mut Conn, claim: &Claim, progress: &Progress) -> Result<Lease> {
     let steps = steps.transpose()?;
     let message = progress.message.as_deref().map(clean);
     let commit = progress.commit.as_deref().map(clean);
+    let summary = progress.summary.as_deref().map(clean);
     let held: Option<bool> = on_backend!(conn, |conn| diesel::update(
         tasks::table.find(claim.task_id.as_str())
     )
@@ -230,6 +231,7 @@ fn save(conn: &mut Conn, claim: &Claim, progress: &Progress) -> Result<Lease> {
         steps.as_ref().map(|steps| tasks::steps.eq(steps)),
         message.as_ref().map(|message| tasks::message.eq(message)),
         commit.as_ref().map(|commit| tasks::commit_id.eq(commit)),
+        summary.as_ref().map(|summary| tasks::summary.eq(summary)),
         tasks::updated_time.eq(now.0),
         tasks::revision.eq(tasks::revision + 1),
     ))

@@ -88,10 +88,19 @@ fn list(conn: &mut Conn, user_id: &UserId, query: &TaskQuery, part: &Part) -> Re
         _ => None,
     };
     Ok(Page {
-        result: readable(rows, TaskRow::read)?,
+        result: readable(rows, read_entry)?,
         total_count,
         next_cursor,
     })
+}
+
+/// A task as a list shows it: what its steps gave out can be as long as a mebibyte, and is a single task's to show.
+fn read_entry(row: TaskRow) -> Result<Task> {
+    let mut task = row.read()?;
+    for step in task.steps.iter_mut().flatten() {
+        step.outputs.clear();
+    }
+    Ok(task)
 }
 
 /// How many tasks the whole list has, by the application's own count; `None` when the user has no such application.

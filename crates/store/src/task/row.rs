@@ -29,6 +29,7 @@ pub(super) struct TaskRow {
     redelivery: Option<String>,
     inputs: String,
     pub(super) pipeline_file: String,
+    use_debug: bool,
     error: Option<String>,
     pub(super) revision: i64,
     created_time: i64,
@@ -97,7 +98,7 @@ impl TaskRow {
                 None => None,
             },
             inputs: row.json("inputs", &self.inputs)?,
-            is_debug: false,
+            is_debug: self.use_debug,
             summary: None,
             branch: self.git_ref.as_deref().map(branch).map(str::to_owned),
             message: self.message,
@@ -128,6 +129,7 @@ impl TaskRow {
             pipeline_file,
             trigger_type: task.trigger_type,
             redelivery: task.redelivery,
+            is_debug: task.is_debug,
         })
     }
 

@@ -76,6 +76,7 @@ on_both! {
             steps: Some(steps.clone()),
             message: Some("the commit's\0 own".to_owned()),
             commit: Some("f".repeat(40)),
+            summary: None,
         };
         assert_eq!(db.store.save_progress(&claimed.claim, news).await.expect("no error"), HELD);
         let seen = db.see(&task).await;

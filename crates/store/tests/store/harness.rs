@@ -296,6 +296,7 @@ pub(crate) fn new_task(app: &Application) -> TaskInsert {
         pipeline_file: "serverless-pipeline.yaml".to_owned(),
         trigger_type: TriggerType::Manual,
         redelivery: None,
+        is_debug: false,
     }
 }
 

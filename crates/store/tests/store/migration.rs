@@ -12,7 +12,7 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgre
 
 /// What is in the database after the migration of this name, so that the next one has rows to keep. A migration
 /// without an entry fails the test.
-const SAMPLES: [(&str, &str); 1] = [(
+const SAMPLES: [(&str, &str); 2] = [(
     "2026-11-23-000000_foundation",
     "INSERT INTO users (id, username, password_hash, secret_names, created_time, updated_time)
         VALUES ('user0000', 'ada', '$argon2id$', '{\"KEY\":\"***\"}', 1, 2);
@@ -29,6 +29,12 @@ const SAMPLES: [(&str, &str); 1] = [(
             'serverless-pipeline.yaml', 1, 2, 3, 'd', 'one');
     INSERT INTO log_segments VALUES ('task0000', 1, 0, 10, 0, 1, 'logs/x', 0, 5);
     INSERT INTO idempotent_responses VALUES ('user0000', 'key', 'create', 'e', 'f', 1);",
+), (
+    "2026-11-23-010000_debug_and_summary",
+    "INSERT INTO tasks (id, app_id, user_id, number, status, message, commit_id, owner, repo_name, trigger_type,
+            pipeline_file, created_time, updated_time, use_debug, summary)
+        VALUES ('task0001', 'app00000', 'user0000', 2, 'success', '', 'abc', 'octocat', 'hello', 'manual',
+            'serverless-pipeline.yaml', 1, 2, TRUE, '# Deployed');",
 )];
 
 /// Binary columns take text in PostgreSQL; SQLite wants them said.

@@ -1,10 +1,11 @@
 use flowcd_model::{
     id::{TaskId, UserId},
+    step::StepStatus,
     task::{TaskQuery, TaskStatus, TriggerType},
 };
-use flowcd_store::{CancelRequest, Error, Progress, TaskRemoval};
+use flowcd_store::{CancelRequest, Error, Lease, Progress, TaskInsert, TaskRemoval};
 
-use crate::harness::{TestDb, new_task, on_both};
+use crate::harness::{TestDb, new_task, on_both, step};
 
 on_both! {
     async fn a_task_comes_back_as_it_was_made(db: &TestDb) {
@@ -161,6 +162,56 @@ on_both! {
         db.store.remove_task(&user.id, &second.id).await.expect("no error");
         assert_eq!(latest().await.task_id, second.id, "it does not go back to the first");
         assert_eq!(db.see(&first).await.status, TaskStatus::Failure);
+    }
+
+    async fn a_summary_is_written_as_a_whole_and_shown_with_a_single_task_alone(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let task = db.task(&app).await;
+        let running = db.claim().await;
+        let save = async |summary: Option<&str>| {
+            let news = Progress { summary: summary.map(str::to_owned), ..Progress::default() };
+            db.store.save_progress(&running.claim, news).await.expect("no error")
+        };
+        for summary in ["# One", "# One\n| a | b |\n", "\u{4f60}\u{597d}\0"] {
+            save(Some(summary)).await;
+            save(None).await;
+            assert_eq!(db.see(&task).await.summary, Some(summary.replace('\0', "\u{fffd}")));
+        }
+        db.finish(&running, TaskStatus::Success).await;
+        assert!(db.see(&task).await.summary.is_some());
+        let list = db.store.list_tasks(&user.id, TaskQuery::new(app.id.clone())).await.expect("no error");
+        assert_eq!(list.result[0].summary, None);
+        assert_eq!(save(Some("# Late")).await, Lease::Lost);
+        assert!(!db.see(&task).await.summary.is_some_and(|summary| summary.contains("Late")));
+    }
+
+    async fn what_the_steps_gave_out_is_shown_with_a_single_task_alone(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let task = db.task(&app).await;
+        let running = db.claim().await;
+        let mut step = step(1, StepStatus::Success);
+        step.outputs.insert("url".to_owned(), "http://x".into());
+        step.attempts = Some(2);
+        let news = Progress { steps: Some(vec![step.clone()]), ..Progress::default() };
+        db.store.save_progress(&running.claim, news).await.expect("no error");
+        assert_eq!(db.see(&task).await.steps, Some(vec![step.clone()]));
+        let list = db.store.list_tasks(&user.id, TaskQuery::new(app.id.clone())).await.expect("no error");
+        step.outputs.clear();
+        assert_eq!(list.result[0].steps, Some(vec![step]));
+    }
+
+    async fn whether_a_task_is_for_debugging_is_kept(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        for is_debug in [true, false] {
+            let insert = TaskInsert { is_debug, ..new_task(&app) };
+            let task = db.store.create_task(insert.clone(), None).await.expect("no error").expect("a task");
+            assert_eq!((task.is_debug, db.see(&task).await.is_debug), (is_debug, is_debug));
+            assert_eq!(db.store.task_job(&user.id, &task.id).await.expect("no error"), Some(insert));
+            assert_eq!(db.claim().await.task.is_debug, is_debug);
+        }
     }
 
     async fn the_revision_grows_with_every_visible_change(db: &TestDb) {
