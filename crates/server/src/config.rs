@@ -60,6 +60,8 @@ pub struct Config {
     pub max_log_bytes: u64,
     /// How long the logs of finished tasks are kept; for ever when `None`.
     pub log_retention: Option<Duration>,
+    /// The npm registry that plugins are installed from; npm's own setting when absent.
+    pub plugin_registry: Option<Url>,
     /// The reverse proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// The password of the user `admin` that the first start makes; a random one is printed when it is absent.
@@ -84,6 +86,7 @@ impl Config {
             drain_timeout: Duration::from_secs(30),
             max_log_bytes: 64 * 1024 * 1024,
             log_retention: None,
+            plugin_registry: None,
             trusted_proxies: Vec::new(),
             admin_password: None,
             secret_key: None,
@@ -143,6 +146,11 @@ impl Config {
                     duration_or_forever,
                 )
                 .unwrap_or(default.log_retention),
+            plugin_registry: reader.read(
+                "plugin_registry",
+                &settings.plugin_registry,
+                value::registry,
+            ),
             trusted_proxies: reader
                 .read(
                     "trusted_proxies",

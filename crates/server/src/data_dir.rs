@@ -38,6 +38,8 @@ impl DataDir {
         };
         create_private(&data_dir.work_dir())?;
         create_private(&data_dir.mirrors())?;
+        create_private(&data_dir.plugins())?;
+        create_private(&data_dir.caches())?;
         Ok(data_dir)
     }
 
@@ -195,7 +197,9 @@ mod tests {
         for _ in 0..2 {
             shared(&path);
             DataDir::open(&path).expect("it is taken");
-            assert_eq!(mode(&path), 0o700);
+            for inner in ["", "work", "mirrors", "plugins", "caches"] {
+                assert_eq!(mode(&path.join(inner)), 0o700, "{inner}");
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ use anyhow::Context;
 use flowcd_engine::git::RepoPolicy;
 use flowcd_store::Store;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use config::Config;
 use data_dir::DataDir;
@@ -115,7 +116,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         work_dir: data_dir.work_dir(),
         mirrors: data_dir.mirrors(),
         plugins: data_dir.plugins(),
-        plugin_registry: None,
+        plugin_registry: config.plugin_registry.as_ref().map(Url::to_string),
         caches: data_dir.caches(),
         n_runners: config.runners,
         policy: RepoPolicy {

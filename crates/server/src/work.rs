@@ -18,10 +18,11 @@ use std::{
 };
 
 use flowcd_engine::{Limits, git::RepoPolicy};
-use flowcd_model::id::TaskId;
+use flowcd_model::id::{AppId, TaskId, UserId};
 use flowcd_store::Store;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::error;
 
 use crate::{logs::Logs, metrics::Metrics};
 
@@ -62,6 +63,13 @@ pub(crate) struct WorkConfig {
     pub(crate) log_retention: Option<Duration>,
     /// The server's base URL, for `task.url`.
     pub(crate) base_url: String,
+}
+
+impl WorkConfig {
+    /// Where the cache plugin keeps what is to last for an application.
+    fn caches_of(&self, user_id: &UserId, app_id: &AppId) -> PathBuf {
+        self.caches.join(user_id.as_str()).join(app_id.as_str())
+    }
 }
 
 /// The part of running tasks that the rest of the server talks to.
@@ -119,6 +127,17 @@ impl Work {
     pub(crate) fn changed(&self, task: &TaskId) {
         self.channel(task)
             .send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    /// Removes what the cache plugin kept for an application that is gone.
+    pub(crate) async fn remove_caches(&self, user_id: &UserId, app_id: &AppId) {
+        let folder = self.inner.config.caches_of(user_id, app_id);
+        let removed =
+            tokio::task::spawn_blocking(move || flowcd_engine::workdir::remove(&folder)).await;
+        // The application is gone, so a cache that stays is waste and nothing worse.
+        if let Err(source) = removed.unwrap_or_else(|source| Err(std::io::Error::other(source))) {
+            error!(app.id = %app_id, %source, "Cannot remove the caches of application `{app_id}`");
+        }
     }
 
     /// A receiver that wakes when the task may have changed.

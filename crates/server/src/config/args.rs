@@ -212,6 +212,9 @@ pub struct Settings {
     /// How long logs of finished tasks are kept [default: forever].
     #[arg(long, env = "FLOWCD_LOG_RETENTION", value_name = "DURATION")]
     pub log_retention: Option<String>,
+    /// The npm registry that plugins are installed from [default: what npm is configured for].
+    #[arg(long, env = "FLOWCD_PLUGIN_REGISTRY", value_name = "URL")]
+    pub plugin_registry: Option<String>,
     /// The IP addresses of reverse proxies whose `X-Forwarded-For` is believed, separated by commas.
     #[arg(long, env = "FLOWCD_TRUSTED_PROXIES", value_name = "IPS")]
     pub trusted_proxies: Option<String>,

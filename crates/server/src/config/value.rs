@@ -90,6 +90,22 @@ pub(super) fn base_url(text: &str) -> Result<Url, String> {
     }
 }
 
+/// The URL of an npm registry, which may have a path, and has no credential: the logs of all steps could show it.
+pub(super) fn registry(text: &str) -> Result<Url, String> {
+    let is_plain = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    Url::parse(text).ok().filter(is_plain).ok_or_else(|| {
+        "expected http:// or https:// with a host, and no user name, password, ? or # in it"
+            .to_owned()
+    })
+}
+
 pub(super) fn runners(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n_runners @ 1..=1024) => Ok(n_runners),
@@ -196,7 +212,7 @@ pub(super) fn secret_key(text: String) -> Result<SecretString, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{address, base_url, duration, duration_or_forever, log_bytes, runners};
+    use super::{address, base_url, duration, duration_or_forever, log_bytes, registry, runners};
 
     #[test]
     fn durations_need_a_unit() {
@@ -250,6 +266,13 @@ mod tests {
         assert!(address("9000").is_err());
         assert!(runners("0").is_err());
         assert!(base_url("https://cd.example.com").is_ok());
+        assert!(registry("https://registry.npmjs.org").is_ok());
+        assert!(registry("http://127.0.0.1:4873/npm/").is_ok());
+        for text in ["npmjs.org", "file:///x", "https://x/?a", "https://x/#a"] {
+            assert!(registry(text).is_err(), "{text}");
+        }
+        let problem = registry("https://ada:hunter2@npm.example.com").expect_err("a password");
+        assert!(!problem.contains("hunter2"), "{problem}");
         for text in [
             "cd.example.com",
             "ftp://x",

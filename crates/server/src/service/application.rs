@@ -190,6 +190,7 @@ pub(crate) async fn delete_application(
         ))),
         AppDeletion::Deleted { tasks } => {
             info!(app.id = %id, user.id = %caller.user_id, n_tasks = tasks.len(), "Deleted application `{id}`");
+            state.work.remove_caches(&caller.user_id, id).await;
             for task in &tasks {
                 state.work.changed(task);
                 // The rows are gone, so a log that stays is waste and nothing worse.

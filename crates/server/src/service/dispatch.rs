@@ -69,6 +69,7 @@ pub(crate) async fn dispatch_task(
             pipeline_file: PIPELINE_FILE.to_owned(),
             trigger_type: TriggerType::Manual,
             redelivery: None,
+            is_debug: dispatch.is_debug,
         };
         create_task(state, insert, recorder).await
     })
@@ -92,6 +93,7 @@ pub(crate) async fn redeploy_task(
             id: TaskId::generate(),
             trigger_type: TriggerType::Redeploy,
             redelivery: Some(redeploy.task_id.clone()),
+            is_debug: redeploy.is_debug,
             ..old
         };
         create_task(state, insert, recorder).await

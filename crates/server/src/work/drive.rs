@@ -241,7 +241,13 @@ impl Run<'_> {
                 self.steps = steps;
                 self.send_steps().await;
             }
-            Event::Summary(_) => {}
+            Event::Summary(summary) => {
+                self.send(record::Entry::Progress(Progress {
+                    summary: Some(summary),
+                    ..Progress::default()
+                }))
+                .await;
+            }
             Event::Step(step) => {
                 let step_count = step.step_count;
                 if step.status.is_final() {

@@ -29,7 +29,7 @@ pub(super) enum Entry {
         /// The step.
         step: StepCount,
     },
-    /// The steps and the message as they are now.
+    /// The steps, the message and the summary as they are now.
     Progress(Progress),
 }
 
@@ -101,6 +101,8 @@ impl Recorder {
                     Some(older) => {
                         older.steps = newer.steps.or(older.steps.take());
                         older.message = newer.message.or(older.message.take());
+                        older.commit = newer.commit.or(older.commit.take());
+                        older.summary = newer.summary.or(older.summary.take());
                     }
                     None => progress = Some(newer),
                 },
