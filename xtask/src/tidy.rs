@@ -35,7 +35,6 @@ const FORBIDDEN: [(&str, &[&str]); 6] = [
         &[
             "actix-web",
             "diesel",
-            "reqwest",
             "clap",
             "flowcd-store",
             "flowcd-server",
@@ -57,7 +56,7 @@ const FORBIDDEN: [(&str, &[&str]); 6] = [
         "flowcd-cli",
         &["actix-web", "diesel", "flowcd-store", "flowcd-server"],
     ),
-    ("flowcd-server", &["reqwest", "flowcd-client", "flowcd-cli"]),
+    ("flowcd-server", &["flowcd-client", "flowcd-cli"]),
 ];
 
 /// What a crate may only reach through another one of ours.
