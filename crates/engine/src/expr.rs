@@ -12,14 +12,23 @@ mod eval;
 mod function;
 mod hash;
 mod parser;
+mod reference;
+mod template;
 mod token;
 mod tree;
+mod untrusted;
 mod value;
 
 #[cfg(test)]
 mod tests;
 
 use eval::Evaluator;
+pub(crate) use reference::{Reference, condition_references, references, references_in};
+pub(crate) use template::{
+    BracePair, Braces, StrictText, brace_pairs, check, check_legacy, has_expressions, render,
+    render_legacy, render_strict, render_traced, render_value,
+};
+pub(crate) use untrusted::{CONTEXTS, Origins};
 
 /// The longest expression.
 const MAX_SOURCE_BYTES: usize = 16 * 1024;
@@ -62,6 +71,8 @@ pub(crate) struct ExprError {
     /// What the text is, where its reader cannot know.
     subject: Option<String>,
     message: String,
+    suggestion: Option<String>,
+    span: Range<usize>,
     line: usize,
     column: usize,
 }
@@ -75,21 +86,25 @@ impl fmt::Display for ExprError {
             f,
             "line {}, column {}: {}",
             self.line, self.column, self.message
-        )
+        )?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, " (did you mean `{suggestion}`?)"),
+            None => Ok(()),
+        }
     }
 }
 
 impl ExprError {
     fn new(fault: Fault, text: &str) -> Self {
-        let mut at = fault.span.start.min(text.len());
-        while !text.is_char_boundary(at) {
-            at -= 1;
-        }
-        let before = &text[..at];
+        let start = floor_char(text, fault.span.start);
+        let end = floor_char(text, fault.span.end).max(start);
+        let before = &text[..start];
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self {
             subject: None,
             message: fault.message,
+            suggestion: fault.suggestion,
+            span: start..end,
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
         }
@@ -102,12 +117,47 @@ impl ExprError {
             ..self
         }
     }
+
+    /// The line of the text, from 1 on.
+    pub(crate) fn line(&self) -> usize {
+        self.line
+    }
+
+    /// The character of the line, from 1 on.
+    pub(crate) fn column(&self) -> usize {
+        self.column
+    }
+
+    /// What is wrong, without its place and without the suggestion.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What the text may have been meant to be where a word in it is misspelled.
+    pub(crate) fn suggestion(&self) -> Option<&str> {
+        self.suggestion.as_deref()
+    }
+
+    /// The bytes of the text that are wrong; none of them where something is missing.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+}
+
+/// The last place at or before `at` where a character begins.
+fn floor_char(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 /// What is wrong, and with which bytes of the text.
 #[derive(Debug)]
 struct Fault {
     message: String,
+    suggestion: Option<String>,
     span: Range<usize>,
 }
 
@@ -115,29 +165,24 @@ impl Fault {
     fn new(message: impl Into<String>, span: Range<usize>) -> Self {
         Self {
             message: message.into(),
+            suggestion: None,
             span,
         }
     }
-}
 
-/// Where expressions begin in a text.
-#[derive(Clone, Copy, Debug)]
-enum Opening {
-    /// At `${{`. Braces without the dollar sign are the text's own: `docker ps --format '{{.Names}}'`.
-    Dollar,
-    /// At `${{` and `{{`.
-    Braces,
-}
-
-/// The text with every `${{ }}` replaced by its value.
-pub(crate) fn render(template: &str, scope: &Scope<'_>) -> Result<String, ExprError> {
-    render_from(template, scope, Opening::Dollar)
+    /// Adds what may have been meant.
+    fn suggest(self, suggestion: Option<impl Into<String>>) -> Self {
+        Self {
+            suggestion: suggestion.map(Into::into),
+            ..self
+        }
+    }
 }
 
 /// Whether the value of an `if` lets its step run: an expression, with or without `${{ }}`, whose text is `true`.
 pub(crate) fn condition(text: &str, scope: &Scope<'_>) -> Result<bool, ExprError> {
     if is_template(text) {
-        return Ok(render_from(text, scope, Opening::Braces)?.trim() == "true");
+        return Ok(template::render_in(text, scope, &Braces::Any)?.trim() == "true");
     }
     let fail = |fault| ExprError::new(fault, text);
     let parsed = parser::parse(text, 0, false).map_err(fail)?;
@@ -152,86 +197,17 @@ pub(crate) fn text(value: &Value) -> String {
     value::Value::borrowed(value).text().into_owned()
 }
 
-/// Whether there is anything in the text for `render` to replace.
-pub(crate) fn has_expressions(text: &str) -> bool {
-    text.contains("${{")
-}
-
-/// Whether `render` can read the template, as far as that can be said without its variables.
-pub(crate) fn check(template: &str) -> Result<(), ExprError> {
-    for_each_part(template, Opening::Dollar, |_| Ok(()))
-        .map_err(|fault| ExprError::new(fault, template))
-}
-
 /// Whether `condition` can read the text, as far as that can be said without its variables.
 pub(crate) fn check_condition(text: &str) -> Result<(), ExprError> {
     match is_template(text) {
-        true => for_each_part(text, Opening::Braces, |_| Ok(())),
-        false => parser::parse(text, 0, false).map(|_| ()),
+        true => template::check_in(text, &Braces::Any),
+        false => parser::parse(text, 0, false)
+            .map(|_| ())
+            .map_err(|fault| ExprError::new(fault, text)),
     }
-    .map_err(|fault| ExprError::new(fault, text))
 }
 
+/// Whether a condition is a template: one with braces, and not a bare expression.
 fn is_template(condition: &str) -> bool {
     has_expressions(condition) || condition.trim_start().starts_with("{{")
-}
-
-fn render_from(template: &str, scope: &Scope<'_>, opening: Opening) -> Result<String, ExprError> {
-    let mut evaluator = Evaluator::new(scope);
-    let mut out = String::new();
-    for_each_part(template, opening, |part| {
-        match part {
-            Part::Text(text) => out.push_str(text),
-            Part::Expression(parsed) => {
-                let value = evaluator.value(&parsed.tree, parsed.root)?;
-                out.push_str(&value.text());
-            }
-        }
-        function::check_size(out.len()).map_err(|message| Fault::new(message, 0..0))
-    })
-    .map_err(|fault| ExprError::new(fault, template))?;
-    Ok(out)
-}
-
-/// A piece of a template.
-enum Part<'t> {
-    Text(&'t str),
-    Expression(parser::Parsed),
-}
-
-/// Cuts a template into its parts.
-fn for_each_part<'t>(
-    template: &'t str,
-    opening: Opening,
-    mut each: impl FnMut(Part<'t>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
-    function::check_size(template.len()).map_err(|message| Fault::new(message, 0..0))?;
-    let mut at = 0;
-    while let Some((start, inner)) = next_opening(template, at, opening) {
-        if start > at {
-            each(Part::Text(&template[at..start]))?;
-        }
-        let parsed = parser::parse(template, inner, true).map_err(|fault| {
-            // An expression that never ends is reported where it begins.
-            match fault.span.start >= template.len() {
-                true => Fault::new(fault.message, start..inner),
-                false => fault,
-            }
-        })?;
-        at = parsed.end;
-        each(Part::Expression(parsed))?;
-    }
-    each(Part::Text(&template[at..]))
-}
-
-/// The next expression at or after `at`: where its opening begins, and where it ends.
-fn next_opening(template: &str, at: usize, opening: Opening) -> Option<(usize, usize)> {
-    let mark = match opening {
-        Opening::Dollar => "${{",
-        Opening::Braces => "{{",
-    };
-    let start = at + template[at..].find(mark)?;
-    let inner = start + mark.len();
-    let has_dollar = matches!(opening, Opening::Braces) && template[at..start].ends_with('$');
-    Some((start - usize::from(has_dollar), inner))
 }

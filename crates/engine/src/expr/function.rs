@@ -46,15 +46,17 @@ const FUNCTIONS: [(&str, Function, usize, usize); 13] = [
 ];
 
 impl Function {
-    /// The function of this name, or what to say when there is none.
-    pub(super) fn find(name: &str) -> Result<Function, String> {
-        match FUNCTIONS.iter().find(|entry| entry.0 == name) {
-            Some(entry) => Ok(entry.1),
-            None => {
-                let hint = spelling::hint(name, FUNCTIONS.iter().map(|entry| entry.0));
-                Err(format!("unknown function `{name}`{hint}"))
-            }
-        }
+    /// The function of this name.
+    pub(super) fn find(name: &str) -> Option<Function> {
+        FUNCTIONS
+            .iter()
+            .find(|entry| entry.0 == name)
+            .map(|entry| entry.1)
+    }
+
+    /// The name of a function that somebody may have meant by `name`.
+    pub(super) fn nearest(name: &str) -> Option<&'static str> {
+        spelling::nearest(name, FUNCTIONS.iter().map(|entry| entry.0))
     }
 
     /// Says what is wrong with this number of arguments.

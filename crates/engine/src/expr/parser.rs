@@ -191,9 +191,10 @@ impl Parser<'_> {
         let node = self.tree.node(callee);
         let span = node.span.clone();
         let function = match &node.kind {
-            Kind::Name(name) => {
-                Function::find(name).map_err(|message| Fault::new(message, span.clone()))?
-            }
+            Kind::Name(name) => Function::find(name).ok_or_else(|| {
+                Fault::new(format!("unknown function `{name}`"), span.clone())
+                    .suggest(Function::nearest(name))
+            })?,
             Kind::Member { name, .. } => return Err(Fault::new(method_hint(name), span)),
             _ => return Err(Fault::new("only a function can be called", span)),
         };
@@ -284,6 +285,11 @@ impl Parser<'_> {
 
     /// Says what is wrong with the current token, where `expected` should be.
     fn unexpected(&self, expected: &str) -> Fault {
+        let suggestion = match &self.token {
+            Token::Name(name) if name == "and" => Some("&&"),
+            Token::Name(name) if name == "or" => Some("||"),
+            _ => None,
+        };
         let message = match &self.token {
             Token::End => format!("the expression ends where {expected} is expected"),
             Token::Mark("=") => "assignments are not supported (`==` compares)".to_owned(),
@@ -309,8 +315,7 @@ impl Parser<'_> {
             Token::Mark("+") => "the operator `+` needs a value on its left".to_owned(),
             Token::Mark(mark) => format!("expected {expected}, found `{mark}`"),
             Token::Name(name) => match name.as_str() {
-                "and" => "expected an operator, found `and` (did you mean `&&`?)".to_owned(),
-                "or" => "expected an operator, found `or` (did you mean `||`?)".to_owned(),
+                "and" | "or" => format!("expected an operator, found `{name}`"),
                 "in" => "the operator `in` is not supported (use `contains()`)".to_owned(),
                 word if RESERVED.contains(&word) => format!("`{word}` is not supported"),
                 word => format!("expected {expected}, found `{word}`"),
@@ -318,7 +323,7 @@ impl Parser<'_> {
             Token::Number(_) => format!("expected {expected}, found a number"),
             Token::Text(_) => format!("expected {expected}, found a string"),
         };
-        Fault::new(message, self.span.clone())
+        Fault::new(message, self.span.clone()).suggest(suggestion)
     }
 }
 

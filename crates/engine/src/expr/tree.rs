@@ -115,6 +115,14 @@ impl Tree {
         &self.nodes[id.0 as usize]
     }
 
+    /// The names of the variables in it, each as often as it is there.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().filter_map(|node| match &node.kind {
+            Kind::Name(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
     /// Notes that the node stands in parentheses.
     pub(super) fn group(&mut self, id: NodeId) {
         self.nodes[id.0 as usize].is_grouped = true;

@@ -1,0 +1,50 @@
+//! Which variables hold text that people write who may not write the pipeline: commit messages, the names of branches,
+//! what a dispatch was given. Inside a script such text is a part of the program.
+
+/// The names that are built in. Every other one is an input by its bare name.
+pub(crate) const CONTEXTS: [&str; 11] = [
+    "env",
+    "secrets",
+    "cloudSecrets",
+    "git",
+    "task",
+    "task_id",
+    "app",
+    "steps",
+    "status",
+    "inputs",
+    "trigger",
+];
+
+/// The fields of `git` that whoever commits chooses.
+const GIT_TEXT: [&str; 5] = ["message", "branch", "tag", "ref", "pusher"];
+
+/// What has to be known about a pipeline to say where a variable's text comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Origins<'a> {
+    /// Whether an input is declared to be a number, a truth value or one of a choice: then it is checked, and not
+    /// just any text.
+    pub(crate) is_checked_input: &'a dyn Fn(&str) -> bool,
+    /// Whether the pipeline's own value of this environment variable carries untrusted text.
+    pub(crate) is_untrusted_env: &'a dyn Fn(&str) -> bool,
+}
+
+impl Origins<'_> {
+    /// Whether the variable of this path (as in `Reference`) holds untrusted text, or something around such text.
+    pub(crate) fn is_untrusted(&self, path: &str) -> bool {
+        let (root, rest) = path.split_once('.').unwrap_or((path, ""));
+        let name = rest.split('.').next().unwrap_or_default();
+        let is_all = name.is_empty() || name == "*";
+        match root {
+            "git" => is_all || GIT_TEXT.contains(&name),
+            "trigger" => true,
+            "inputs" => is_all || !(self.is_checked_input)(name),
+            // All of `env` is untrusted when a part of it is, which only whoever knows its names can say: they are
+            // asked with the name `*`.
+            "env" if is_all => (self.is_untrusted_env)("*"),
+            "env" => (self.is_untrusted_env)(name),
+            _ if CONTEXTS.contains(&root) => false,
+            input => !(self.is_checked_input)(input),
+        }
+    }
+}
