@@ -4,6 +4,8 @@ mod checkout;
 mod command;
 mod failure;
 mod fetch;
+mod file;
+mod local;
 mod mirror;
 mod name;
 mod url;
@@ -13,13 +15,15 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use self::command::Remote;
-pub use self::mirror::prune_mirrors;
 pub(crate) use self::{
     checkout::{CheckedOut, check_out},
     command::Git,
 };
 
 pub use self::{
+    file::read_file,
+    local::{LocalRepository, describe_folder},
+    mirror::prune_mirrors,
     name::{CommitId, GitRef, InvalidCommitId, InvalidGitRef},
     url::{InvalidUrl, RepoPolicy, RepoUrl},
 };

@@ -13,7 +13,7 @@ use std::{
 use super::{
     CommitId, Git, GitError, GitRef,
     command::Remote,
-    mirror::{Mirror, Record, io_error, repository_config},
+    mirror::{Mirror, Record, blocking, io_error, repository_config},
 };
 use crate::job::Checkout;
 
@@ -87,17 +87,6 @@ pub(crate) async fn check_out(
         is_fetched,
         _mirror: mirror,
     })
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, GitError> + Send + 'static,
-) -> Result<T, GitError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| GitError::Io {
-            what: "the checkout was interrupted".to_owned(),
-            source: io::Error::other(error),
-        })?
 }
 
 /// The `.git` folder that git would have made, in a tenth of the time.

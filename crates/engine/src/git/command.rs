@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What is kept of git's output. A hostile server can make it say as much as it likes.
-const MAX_STDOUT_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MAX_STDOUT_BYTES: usize = 4 * 1024 * 1024;
 const MAX_STDERR_BYTES: usize = 64 * 1024;
 
 /// How long git may clean up after it was told to end.

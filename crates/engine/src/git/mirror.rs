@@ -99,6 +99,21 @@ impl Mirror {
         })
     }
 
+    /// The mirror of the repository at `url` if there is one, and nobody is about to remove it. It does not block long.
+    pub(super) fn open_known(mirrors: &Path, url: &str) -> Result<Option<Self>, GitError> {
+        let folder = mirrors.join(folder_name(url));
+        let path = folder.join("use.lock");
+        let file = match OpenOptions::new().write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(io_error("cannot open", &path))?,
+        };
+        match Flock::lock(file, FlockArg::LockSharedNonblock) {
+            Ok(in_use) => Ok(Some(Self { folder, in_use })),
+            Err((_, Errno::EWOULDBLOCK | Errno::EINTR)) => Ok(None),
+            Err((_, errno)) => Err(io_error("cannot lock", &path)(errno.into())),
+        }
+    }
+
     /// The bare repository.
     pub(super) fn repository(&self) -> PathBuf {
         self.folder.join("repository")
@@ -226,6 +241,18 @@ pub(super) fn repository_config(commit: &CommitId, is_bare: bool) -> String {
 pub(super) fn io_error(what: &str, path: &Path) -> impl FnOnce(io::Error) -> GitError {
     let what = format!("{what} `{}`", path.display());
     move |source| GitError::Io { what, source }
+}
+
+/// Files and locks block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, GitError> + Send + 'static,
+) -> Result<T, GitError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| GitError::Io {
+            what: "the work on the mirror was interrupted".to_owned(),
+            source: io::Error::other(error),
+        })?
 }
 
 fn folder_name(url: &str) -> String {

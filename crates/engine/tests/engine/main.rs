@@ -6,6 +6,8 @@
 )]
 
 mod checkout;
+mod local;
+mod mirror_file;
 mod output;
 mod process;
 mod repository;
