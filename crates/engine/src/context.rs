@@ -13,18 +13,54 @@ use crate::{
 
 /// The variables of one run.
 ///
-/// They are `env`, `secrets`, `git`, `task`, `task_id`, `app`, `steps`, `status`, `inputs` and `trigger`, and each
-/// input by its own name unless that is one of these.
+/// They are `env`, `secrets`, `git`, `task`, `task_id`, `app`, `steps`, `status`, `inputs` and `trigger`, each input
+/// by its own name unless that is one of these, and whatever else was laid over them.
+#[derive(Default)]
 pub(crate) struct Context {
     vars: Map<String, Value>,
     /// What is beneath every step's environment: the application's, and what the dispatch gave as the input `env`.
     ///
     /// These are values and not templates: whoever may dispatch could read every secret otherwise.
     base_env: Map<String, Value>,
+    /// What steps set for those after them. These are values, too: they are the output of programs.
+    set_env: Map<String, Value>,
+}
+
+/// Where a step's environment comes from, beside what the run has for all steps: later layers replace what earlier
+/// ones say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct EnvLayers<'a> {
+    /// The pipeline's: templates.
+    pub(crate) pipeline: &'a Map<String, Value>,
+    // What earlier steps set comes here.
+    /// The step's files: values.
+    pub(crate) files: &'a [(String, String)],
+    /// The step's own: templates.
+    pub(crate) own: &'a Map<String, Value>,
+}
+
+impl Contexts {
+    /// Lays the overlay over the contexts that there are; what is left in it are those that there are not.
+    pub(crate) fn lay_over(&mut self) {
+        for (name, context) in [
+            ("git", &mut self.git),
+            ("app", &mut self.app),
+            ("task", &mut self.task),
+            ("trigger", &mut self.trigger),
+            ("inputs", &mut self.inputs),
+        ] {
+            match self.overlay.remove(name) {
+                Some(Value::Object(values)) => context.extend(values),
+                // A context is an object: anything else leaves nothing of it.
+                Some(_) => context.clear(),
+                None => {}
+            }
+        }
+    }
 }
 
 impl Context {
-    /// The variables at the start of a run. `envs` are the application's.
+    /// The variables at the start of a run. `envs` are the application's. The overlay has been laid over `contexts`.
     pub(crate) fn new(
         contexts: &Contexts,
         secrets: &BTreeMap<String, SecretString>,
@@ -36,6 +72,10 @@ impl Context {
         let mut base_env = envs.clone();
         if let Some(Value::Object(env)) = contexts.inputs.get("env") {
             base_env.extend(env.clone());
+        }
+        let mut overlay = contexts.overlay.clone();
+        if let Some(Value::Object(env)) = overlay.remove("env") {
+            base_env.extend(env);
         }
         let task_id = contexts.task.get("id").cloned().unwrap_or_default();
         // The inputs come first, so that no input can stand for something built in.
@@ -54,7 +94,19 @@ impl Context {
         ] {
             vars.insert(name.to_owned(), value);
         }
-        let mut context = Context { vars, base_env };
+        for (name, value) in overlay {
+            match (vars.get_mut(&name), value) {
+                (Some(Value::Object(context)), Value::Object(values)) => context.extend(values),
+                (_, value) => {
+                    vars.insert(name, value);
+                }
+            }
+        }
+        let mut context = Context {
+            vars,
+            base_env,
+            set_env: Map::new(),
+        };
         context.set_status(GlobalStatus::Pending);
         context
     }
@@ -73,36 +125,73 @@ impl Context {
     /// what it is about to replace. What has been rendered is never rendered again, whatever it contains.
     pub(crate) fn enter_step(
         &mut self,
-        env: &Map<String, Value>,
+        layers: EnvLayers<'_>,
         status: GlobalStatus,
         workspace: &Path,
     ) -> Result<Vec<(String, String)>, ExprError> {
         self.set_status(status);
-        let mut visible = self.base_env.clone();
-        let mut templates = Vec::new();
-        for (name, value) in env {
-            match value.as_str().filter(|text| expr::has_expressions(text)) {
-                Some(template) => templates.push((name, template)),
-                None => {
-                    visible.insert(name.clone(), value.clone());
-                }
-            }
-        }
+        let (visible, templates) = self.lay_out(layers);
         self.vars.insert("env".to_owned(), Value::Object(visible));
-        let mut result = Ok(());
+        let mut errors = Vec::new();
         for (name, template) in templates {
+            // What is beneath it has failed, but nobody is going to see that.
+            errors.retain(|(of, _)| of != name);
             let scope = Scope {
                 vars: &self.vars,
                 status,
                 workspace,
             };
-            match expr::render(template, &scope) {
+            match expr::render_legacy(template, &scope) {
                 Ok(text) => self.set("env", name, Value::String(text)),
                 // The others are rendered all the same: the step's condition may look at them.
-                Err(err) => result = result.and(Err(err.of(format!("env.{name}")))),
+                Err(err) => errors.push((name.clone(), err.of(format!("env.{name}")))),
             }
         }
-        result.map(|()| self.env())
+        match errors.into_iter().next() {
+            Some((_, error)) => Err(error),
+            None => Ok(self.env()),
+        }
+    }
+
+    /// The values that every template sees, and the templates in the order in which they are rendered.
+    fn lay_out<'l>(
+        &self,
+        layers: EnvLayers<'l>,
+    ) -> (Map<String, Value>, Vec<(&'l String, &'l str)>) {
+        let mut visible = self.base_env.clone();
+        let mut templates: Vec<(&String, &str)> = Vec::new();
+        let mut value = |name: &String, value: Value, templates: &mut Vec<(&String, &str)>| {
+            templates.retain(|(template, _)| *template != name);
+            visible.insert(name.clone(), value);
+        };
+        let is_template = |value: &'l Value| value.as_str().filter(|text| text.contains("{{"));
+        for (name, text) in layers.pipeline {
+            match is_template(text) {
+                Some(template) => templates.push((name, template)),
+                None => value(name, text.clone(), &mut templates),
+            }
+        }
+        for (name, text) in &self.set_env {
+            value(name, text.clone(), &mut templates);
+        }
+        for (name, text) in layers.files {
+            value(name, Value::from(text.as_str()), &mut templates);
+        }
+        for (name, text) in layers.own {
+            match is_template(text) {
+                Some(template) => templates.push((name, template)),
+                None => value(name, text.clone(), &mut templates),
+            }
+        }
+        (visible, templates)
+    }
+
+    /// Sets variables for the steps to come, and for what is still to be evaluated of this one.
+    pub(crate) fn set_env(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
+        for (name, text) in variables {
+            self.set("env", &name, Value::from(text.as_str()));
+            self.set_env.insert(name, Value::String(text));
+        }
     }
 
     /// Notes how the step `id` ended, for `steps.<id>`.
@@ -160,7 +249,7 @@ mod tests {
     use secrecy::SecretString;
     use serde_json::{Map, Value, json};
 
-    use super::Context;
+    use super::{Context, EnvLayers};
     use crate::{
         expr::{GlobalStatus, Scope, condition, render},
         job::Contexts,
@@ -206,7 +295,22 @@ mod tests {
     }
 
     fn enter(context: &mut Context, env: Value) -> String {
-        match context.enter_step(&object(env), GlobalStatus::Success, Path::new(NOWHERE)) {
+        let pipeline = object(env);
+        enter_layers(context, &pipeline, &[], &Map::new())
+    }
+
+    fn enter_layers(
+        context: &mut Context,
+        pipeline: &Map<String, Value>,
+        files: &[(String, String)],
+        own: &Map<String, Value>,
+    ) -> String {
+        let layers = EnvLayers {
+            pipeline,
+            files,
+            own,
+        };
+        match context.enter_step(layers, GlobalStatus::Success, Path::new(NOWHERE)) {
             Ok(env) => env
                 .iter()
                 .map(|(name, value)| format!("{name}={value}"))
@@ -285,6 +389,66 @@ mod tests {
     }
 
     #[test]
+    fn what_is_nearer_to_the_step_lies_over_what_is_further_away() {
+        let mut context = context();
+        let pipeline = object(json!({
+            "A": "pipeline", "F": "pipeline", "P": "${{ env.A }}", "S": "${{ nonsense( }}", "T": "pipeline",
+        }));
+        let files = [("F", "${{ task_id }}"), ("O", "file")]
+            .map(|(name, value)| (name.into(), value.into()));
+        let own = object(json!({"O": "${{ env.O }}+own", "T": "${{ env.T }}+own"}));
+        context.set_env(
+            [("S", "${{ secrets.TOKEN }}"), ("B", "set"), ("F", "set")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        assert_eq!(
+            enter_layers(&mut context, &pipeline, &files, &own),
+            "A=pipeline B=set N=1 FROM_INPUT=${{ secrets.TOKEN }} F=${{ task_id }} T=pipeline+own S=${{ secrets.TOKEN }} \
+             O=file+own P=pipeline"
+        );
+    }
+
+    #[test]
+    fn braces_without_a_dollar_sign_are_expressions_where_they_can_be() {
+        let env = json!({"X": "{{ task_id }}", "Y": "{{.Names}}", "Z": "{{ unknown }}"});
+        assert_eq!(
+            enter(&mut context(), env),
+            "A=app B=input N=1 FROM_INPUT=${{ secrets.TOKEN }} X=task1 Y={{.Names}} Z={{ unknown }}"
+        );
+    }
+
+    #[test]
+    fn an_overlay_lies_over_every_context_and_adds_new_ones() {
+        let mut contexts = Contexts {
+            git: object(json!({"ref": "refs/heads/main", "commit": "abc"})),
+            overlay: object(json!({
+                "git": {"ref": "refs/tags/v1"},
+                "env": {"A": "over"},
+                "secrets": {"MORE": "m0re"},
+                "inputs": {"color": "red"},
+                "trigger": null,
+                "cloudSecrets": {"AccountID": "1"},
+                "workerRunConfig": "text",
+                "task_id": "other",
+            })),
+            ..Contexts::default()
+        };
+        contexts.lay_over();
+        let secrets = BTreeMap::from([("TOKEN".to_owned(), SecretString::from("t0ken"))]);
+        let context = Context::new(
+            &contexts,
+            &secrets,
+            &object(json!({"A": "app", "B": "app"})),
+        );
+        check(
+            &context,
+            "${{ git.ref }} ${{ git.commit }} ${{ env.A }} ${{ env.B }} ${{ secrets.MORE }} ${{ secrets.TOKEN }} \
+             ${{ color }} ${{ cloudSecrets.AccountID }} ${{ workerRunConfig }} ${{ task_id }}",
+            "refs/tags/v1 abc over app m0re t0ken red 1 text other",
+        );
+    }
+
+    #[test]
     fn steps_and_status_follow_the_run() {
         let mut context = context();
         let outputs = object(json!({"url": "http://x"}));
@@ -302,7 +466,13 @@ mod tests {
             (GlobalStatus::Failure, "failure"),
             (GlobalStatus::Cancelled, "cancelled"),
         ] {
-            let env = context.enter_step(&Map::new(), status, Path::new(NOWHERE));
+            let none = Map::new();
+            let layers = EnvLayers {
+                pipeline: &none,
+                files: &[],
+                own: &none,
+            };
+            let env = context.enter_step(layers, status, Path::new(NOWHERE));
             assert!(env.is_ok());
             check(&context, "${{ status }}", expected);
         }

@@ -6,12 +6,14 @@
 //! Read on in `run` (a run from its beginning to its end), `set_up` and `step` (its parts), then in [`git`] and
 //! [`process`] for what they stand on.
 
+mod command_files;
 mod context;
 mod event;
 mod expr;
 pub mod git;
 pub mod inputs;
 mod job;
+mod lines;
 pub mod lint;
 mod log;
 mod mask;
@@ -20,7 +22,9 @@ mod plugin;
 pub mod process;
 mod run;
 mod set_up;
+mod shell;
 mod spelling;
+mod standing;
 mod step;
 pub mod workdir;
 

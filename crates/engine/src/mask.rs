@@ -16,11 +16,13 @@ use aho_corasick::{
 
 mod form;
 mod gram;
+mod live;
 
 #[cfg(test)]
 mod tests;
 
 use gram::Grams;
+pub(crate) use live::{MAX_ADDED, MAX_ADDED_BYTES, Masks, TooMany};
 
 /// What stands in the place of a secret.
 const MASK: &[u8] = b"***";
@@ -177,6 +179,19 @@ impl Masker {
         }
     }
 
+    /// Goes on with another set, which has all values of the one so far.
+    ///
+    /// What is held back is searched again, because a new value can begin in it. What was held back as the beginning
+    /// of an old value still is: the set has that value, too.
+    pub(crate) fn change_set(&mut self, set: Arc<MaskSet>) {
+        let old = self.stream.take();
+        self.stream = set.automaton.as_ref().map(|patterns| match old {
+            Some(old) => old.search_again(patterns),
+            None => Stream::new(patterns),
+        });
+        self.set = set;
+    }
+
     /// The stream has ended: adds what was held back. What comes after it is a stream of its own.
     pub(crate) fn flush(&mut self, out: &mut Vec<u8>) {
         if let (Some(patterns), Some(stream)) = (&self.set.automaton, &mut self.stream) {
@@ -206,7 +221,17 @@ impl Stream {
         }
     }
 
-    fn push(&mut self, patterns: &Patterns, input: &[u8], out: &mut Vec<u8>) {
+    /// This stream, as if its patterns had been these all along.
+    fn search_again(self, patterns: &Patterns) -> Stream {
+        let mut stream = Stream::new(patterns);
+        stream.search(patterns, &self.held);
+        stream.held = self.held;
+        stream.n_done = self.n_done;
+        stream
+    }
+
+    /// Notes what is found in `input`, which follows what is held.
+    fn search(&mut self, patterns: &Patterns, input: &[u8]) {
         let n_held = self.held.len();
         let found = &mut self.found;
         self.state = patterns.search(self.state, input, |end, length| {
@@ -217,6 +242,11 @@ impl Stream {
             }
             found.push(start..end);
         });
+    }
+
+    fn push(&mut self, patterns: &Patterns, input: &[u8], out: &mut Vec<u8>) {
+        let n_held = self.held.len();
+        self.search(patterns, input);
         let n_open = patterns.open.get(&self.state).copied().unwrap_or_default();
         self.emit(n_held + input.len() - n_open, input, out);
     }

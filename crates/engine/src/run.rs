@@ -1,28 +1,25 @@
 //! A run from its beginning to its end: set up, the steps in order, clean up.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flowcd_model::{
     step::{Step, StepCount, StepStatus},
-    task::TaskStatus,
     time::Millis,
 };
 use secrecy::ExposeSecret;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     event::Event,
-    expr::GlobalStatus,
+    expr,
     job::{Job, Outcome, Source},
     log::StepLog,
-    mask::MaskSet,
+    mask::Masks,
     process::kill_marked,
+    standing::Standing,
     workdir::Workdir,
 };
 
@@ -33,62 +30,37 @@ const MAX_NAME_BYTES: usize = 4096;
 pub(crate) struct Run {
     pub(crate) job: Job,
     pub(crate) cancel: CancellationToken,
-    pub(crate) mask: Arc<MaskSet>,
+    pub(crate) masks: Arc<Masks>,
     pub(crate) standing: Standing,
     events: mpsc::Sender<Event>,
     steps: Vec<Step>,
+    /// What the steps wrote to their summary files, unmasked.
+    summary: String,
+    /// That of `masks` when everything that was told so far was masked.
+    masked_version: u64,
 }
 
-/// How the run stands so far.
+/// How a step ended.
 #[derive(Debug)]
-pub(crate) struct Standing {
-    status: GlobalStatus,
-    /// A failure or a cancel is not undone by what comes after it.
-    is_locked: bool,
-    /// When it was cancelled.
-    cancelled_at: Option<Instant>,
+pub(crate) struct Ending {
+    pub(crate) status: StepStatus,
+    pub(crate) error: Option<String>,
+    /// When it began, if it did.
+    pub(crate) began: Option<Instant>,
+    /// What it left for later steps, unmasked.
+    pub(crate) outputs: Map<String, Value>,
+    pub(crate) n_attempts: u32,
 }
 
-impl Standing {
-    pub(crate) fn status(&self) -> GlobalStatus {
-        self.status
-    }
-
-    /// How long it was cancelled already; `None` when it is not.
-    pub(crate) fn cancelled_for(&self) -> Option<Duration> {
-        self.cancelled_at.map(|at| at.elapsed())
-    }
-
-    /// A step ended like this.
-    pub(crate) fn note(&mut self, status: StepStatus) {
-        let (status, is_locked) = match status {
-            StepStatus::Success => (GlobalStatus::Success, false),
-            StepStatus::ErrorWithContinue => (GlobalStatus::ErrorWithContinue, false),
-            StepStatus::Failure => (GlobalStatus::Failure, true),
-            StepStatus::Pending
-            | StepStatus::Running
-            | StepStatus::Skipped
-            | StepStatus::Cancelled => return,
-        };
-        if !self.is_locked {
-            (self.status, self.is_locked) = (status, is_locked);
-        }
-    }
-
-    /// The run was cancelled. It stays so, and it does not matter what was before.
-    pub(crate) fn cancel(&mut self) {
-        (self.status, self.is_locked) = (GlobalStatus::Cancelled, true);
-        self.cancelled_at.get_or_insert_with(Instant::now);
-    }
-
-    fn task_status(&self) -> TaskStatus {
-        match self.status {
-            GlobalStatus::Failure => TaskStatus::Failure,
-            GlobalStatus::Cancelled => TaskStatus::Cancelled,
-            // Pending: every step was skipped, and none of them failed.
-            GlobalStatus::Pending | GlobalStatus::Success | GlobalStatus::ErrorWithContinue => {
-                TaskStatus::Success
-            }
+impl Ending {
+    /// Of a step that was not run.
+    pub(crate) fn unrun(status: StepStatus) -> Self {
+        Self {
+            status,
+            error: None,
+            began: None,
+            outputs: Map::new(),
+            n_attempts: 0,
         }
     }
 }
@@ -96,13 +68,11 @@ impl Standing {
 impl Run {
     pub(crate) fn new(job: Job, events: mpsc::Sender<Event>, cancel: CancellationToken) -> Self {
         Self {
-            mask: Arc::new(mask_of(&job)),
-            standing: Standing {
-                status: GlobalStatus::Pending,
-                is_locked: false,
-                cancelled_at: None,
-            },
+            masks: Arc::new(masks_of(&job)),
+            standing: Standing::new(),
             steps: Vec::new(),
+            summary: String::new(),
+            masked_version: 0,
             job,
             events,
             cancel,
@@ -154,7 +124,7 @@ impl Run {
     }
 
     pub(crate) fn log(&self, step_count: StepCount) -> StepLog {
-        StepLog::new(&self.events, step_count, &self.mask)
+        StepLog::new(&self.events, step_count, &self.masks)
     }
 
     /// Tells an event. When nobody listens any more the run goes on all the same.
@@ -168,15 +138,15 @@ impl Run {
         self.tell(Event::Steps(self.steps.clone())).await;
     }
 
-    /// A step that has not begun.
+    /// A step that has not begun. Its name is masked with what is known to be secret so far.
     pub(crate) fn pending_step(&self, number: usize, name: &str, id: Option<&str>) -> Step {
-        let name = self.mask.text(name);
+        let name = self.masks.text(name);
         let end = name.floor_char_boundary(MAX_NAME_BYTES);
         Step {
             run: name[..end].to_owned(),
             step_count: step_count(number),
             status: StepStatus::Pending,
-            id: id.map(|id| self.mask.text(id)),
+            id: id.map(|id| self.masks.text(id)),
             process_time: None,
             started_time: None,
             error: None,
@@ -196,21 +166,96 @@ impl Run {
         Instant::now()
     }
 
-    /// The step ended; `began` is when it did begin, if it did.
-    pub(crate) async fn end(
-        &mut self,
-        number: usize,
-        status: StepStatus,
-        error: Option<&str>,
-        began: Option<Instant>,
-    ) {
-        self.standing.note(status);
+    /// The step ended.
+    pub(crate) async fn end(&mut self, number: usize, ending: Ending) {
+        self.standing.note(ending.status);
+        self.mask_again().await;
+        let outputs = self.masked(Value::Object(ending.outputs));
         if let Some(step) = self.steps.get_mut(number) {
-            step.status = status;
-            step.error = error.map(|error| self.mask.text(error));
-            step.process_time = Some(began.map_or(0.0, process_time));
+            step.status = ending.status;
+            step.error = ending.error.map(|error| self.masks.text(&error));
+            step.process_time = Some(ending.began.map_or(0.0, process_time));
+            step.attempts = Some(ending.n_attempts).filter(|n| *n > 1);
+            if let Value::Object(outputs) = outputs {
+                step.outputs = outputs;
+            }
             let event = Event::Step(step.clone());
             self.tell(event).await;
+        }
+    }
+
+    /// The steps as they are told.
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Adds to the task's summary, unless that would make it longer than `limit`.
+    pub(crate) async fn add_summary(&mut self, text: &str, limit: usize) -> Result<(), ()> {
+        if text.trim().is_empty() {
+            return Ok(());
+        }
+        let is_apart = self.summary.is_empty() || self.summary.ends_with('\n');
+        let n_bytes = self.summary.len() + text.len() + usize::from(!is_apart);
+        if n_bytes > limit {
+            return Err(());
+        }
+        if !is_apart {
+            self.summary.push('\n');
+        }
+        self.summary.push_str(text);
+        self.tell_summary().await;
+        Ok(())
+    }
+
+    async fn tell_summary(&self) {
+        let summary = self.masks.text(&self.summary);
+        self.tell(Event::Summary(summary)).await;
+    }
+
+    /// Masks what was told of all steps so far once more, when there is more to mask than there was.
+    async fn mask_again(&mut self) {
+        let version = self.masks.version();
+        if std::mem::replace(&mut self.masked_version, version) == version {
+            return;
+        }
+        let mut steps = self.steps.clone();
+        for step in &mut steps {
+            step.run = self.masks.text(&step.run);
+            step.id = step.id.as_ref().map(|id| self.masks.text(id));
+            step.error = step.error.as_ref().map(|error| self.masks.text(error));
+            let outputs = std::mem::take(&mut step.outputs);
+            if let Value::Object(outputs) = self.masked(Value::Object(outputs)) {
+                step.outputs = outputs;
+            }
+        }
+        if steps != self.steps {
+            self.steps = steps;
+            self.tell(Event::Steps(self.steps.clone())).await;
+        }
+        if !self.summary.is_empty() {
+            self.tell_summary().await;
+        }
+    }
+
+    /// The value with everything masked in it that can be read there.
+    fn masked(&self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.masks.text(&text)),
+            Value::Array(values) => values.into_iter().map(|value| self.masked(value)).collect(),
+            Value::Object(values) => values
+                .into_iter()
+                .map(|(name, value)| (self.masks.text(&name), self.masked(value)))
+                .collect(),
+            Value::Number(_) => {
+                let text = expr::text(&value);
+                let masked = self.masks.text(&text);
+                if masked == text {
+                    value
+                } else {
+                    Value::String(masked)
+                }
+            }
+            Value::Null | Value::Bool(_) => value,
         }
     }
 }
@@ -226,19 +271,37 @@ fn process_time(began: Instant) -> f64 {
     hundredths / 100.0
 }
 
-fn mask_of(job: &Job) -> MaskSet {
-    let mut values: Vec<String> = job
+/// What is secret from the beginning.
+fn masks_of(job: &Job) -> Masks {
+    let mut values: BTreeSet<String> = job
         .secrets
         .values()
         .map(|secret| secret.expose_secret().to_owned())
         .collect();
+    for name in ["secrets", "cloudSecrets"] {
+        if let Some(value) = job.contexts.overlay.get(name) {
+            add_scalars(value, &mut values);
+        }
+    }
     if let Source::Git(checkout) = &job.source
         && let Some(credential) = &checkout.credential
     {
         let password = credential.password.expose_secret();
         // As it goes over the wire.
-        values.push(STANDARD.encode(format!("{}:{password}", credential.username)));
-        values.push(password.to_owned());
+        values.insert(STANDARD.encode(format!("{}:{password}", credential.username)));
+        values.insert(password.to_owned());
     }
-    MaskSet::new(values)
+    Masks::new(values)
+}
+
+/// Every text and number in a value.
+fn add_scalars(value: &Value, texts: &mut BTreeSet<String>) {
+    match value {
+        Value::String(_) | Value::Number(_) => {
+            texts.insert(expr::text(value));
+        }
+        Value::Array(values) => values.iter().for_each(|value| add_scalars(value, texts)),
+        Value::Object(values) => values.values().for_each(|value| add_scalars(value, texts)),
+        Value::Null | Value::Bool(_) => {}
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     log::StepLog,
     parse::{Pipeline, StepSpec, parse_pipeline},
     process::kill_marked,
-    run::Run,
+    run::{Ending, Run},
     workdir::Workdir,
 };
 
@@ -75,7 +75,12 @@ impl Run {
             }
         };
         log.finish().await;
-        self.end(0, status, error.as_deref(), Some(began)).await;
+        let ending = Ending {
+            error,
+            began: Some(began),
+            ..Ending::unrun(status)
+        };
+        self.end(0, ending).await;
         let (ready, steps) = ready?;
         self.add_steps(steps).await;
         Some(ready)
@@ -184,7 +189,7 @@ impl Run {
             .await;
         self.tell(Event::CheckedOut {
             commit: commit.to_string(),
-            message: self.mask.text(&checked_out.message),
+            message: self.masks.text(&checked_out.message),
         })
         .await;
         Ok(checked_out)

@@ -9,16 +9,17 @@ use flowcd_model::step::StepStatus;
 use serde_json::Map;
 
 use crate::{
+    context::EnvLayers,
     expr::{self, GlobalStatus, Scope},
     log::StepLog,
     parse::StepSpec,
-    process::{End, Interrupt, Program, TimeLimit, Timed, run_program},
-    run::{Run, step_count},
+    process::{End, Program, run_program},
+    run::{Ending, Run, step_count},
     set_up::Ready,
 };
 
 /// The system's limit for one argument and one variable.
-const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
+pub(crate) const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
 
 /// What a step's `if` says, or the lack of one.
 enum Verdict {
@@ -54,7 +55,15 @@ impl Run {
         } = ready;
         let spec = &specs[index];
         let status = self.standing.status();
-        let env = context.enter_step(&spec.env, status, workspace);
+        let env = context.enter_step(
+            EnvLayers {
+                pipeline: &spec.env,
+                files: &[],
+                own: &spec.own_env,
+            },
+            status,
+            workspace,
+        );
         let scope = Scope {
             vars: context.vars(),
             status,
@@ -83,7 +92,12 @@ impl Run {
                 (status, error, Some(began))
             }
         };
-        self.end(number, status, error.as_deref(), began).await;
+        let ending = Ending {
+            error,
+            began,
+            ..Ending::unrun(status)
+        };
+        self.end(number, ending).await;
         status
     }
 
@@ -118,20 +132,9 @@ impl Run {
             marker: &self.job.marker,
             stdin: None,
         };
-        // After a cancel nothing is left to be cancelled, but the end must come, however many steps still run.
-        let interrupt = match self.standing.cancelled_for() {
-            Some(elapsed) => Interrupt {
-                cancel: None,
-                time_limit: Some(TimeLimit::from_now(
-                    Timed::AfterEnd,
-                    self.job.limits.after_cancel.saturating_sub(elapsed),
-                )),
-            },
-            None => Interrupt {
-                cancel: Some(&self.cancel),
-                time_limit: None,
-            },
-        };
+        let interrupt =
+            self.standing
+                .interrupt(&self.cancel, spec.timeout, self.job.limits.after_cancel);
         run_program(&program, &self.job.limits, &interrupt, log)
             .await
             .map_err(|error| match error.kind() {

@@ -212,25 +212,7 @@ fn secrets_made_to_slow_the_search_down_do_not() {
 
 /// What masking is, without any thought for speed: mark the bytes of every occurrence.
 fn reference(forms: &[Vec<u8>], text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut masked_to = 0;
-    for at in 0..text.len() {
-        let longest = forms
-            .iter()
-            .filter(|form| text[at..].starts_with(form))
-            .map(Vec::len)
-            .max();
-        if let Some(length) = longest {
-            if at >= masked_to {
-                out.extend_from_slice(b"***");
-            }
-            masked_to = masked_to.max(at + length);
-        }
-        if at >= masked_to {
-            out.push(text[at]);
-        }
-    }
-    out
+    reference_from(forms, forms, 0, text)
 }
 
 proptest! {
@@ -292,4 +274,54 @@ proptest! {
             }
         }
     }
+}
+
+proptest! {
+    /// What is printed after a value was added is masked, wherever the stream was cut when it came; what was masked
+    /// before still is; and not a byte is lost.
+    #[test]
+    fn a_set_that_grows_masks_from_there_on(
+        old in prop::collection::vec("[abc]{4,7}", 0..4),
+        new in prop::collection::vec("[abc]{4,7}", 1..4),
+        text in "[abc ]{0,60}",
+        cut in 0_usize..60,
+        size in 1_usize..20,
+    ) {
+        let bytes = |forms: &[String]| forms.iter().map(|form| form.clone().into_bytes()).collect::<Vec<_>>();
+        let (before, after) = text.as_bytes().split_at(cut.min(text.len()));
+        let mut masker = Masker::new(Arc::new(MaskSet::of_forms(bytes(&old))));
+        let mut actual = Vec::new();
+        for piece in before.chunks(size) {
+            masker.push(piece, &mut actual);
+        }
+        let n_held = masker.stream.as_ref().map_or(0, |stream| stream.held.len());
+        let all = [bytes(&old), bytes(&new)].concat();
+        masker.change_set(Arc::new(MaskSet::of_forms(all.clone())));
+        for piece in after.chunks(size) {
+            masker.push(piece, &mut actual);
+        }
+        masker.flush(&mut actual);
+        let expected = reference_from(&bytes(&old), &all, before.len() - n_held, text.as_bytes());
+        prop_assert_eq!(String::from_utf8_lossy(&actual), String::from_utf8_lossy(&expected));
+    }
+}
+
+/// `reference` with the forms of `old` before the byte `from`, and those of `all` after it.
+fn reference_from(old: &[Vec<u8>], all: &[Vec<u8>], from: usize, text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut masked_to = 0;
+    for at in 0..text.len() {
+        let forms = if at < from { old } else { all };
+        let found = forms.iter().filter(|form| text[at..].starts_with(form));
+        if let Some(length) = found.map(Vec::len).max() {
+            if at >= masked_to {
+                out.extend_from_slice(b"***");
+            }
+            masked_to = masked_to.max(at + length);
+        }
+        if at >= masked_to {
+            out.push(text[at]);
+        }
+    }
+    out
 }
