@@ -39,9 +39,25 @@ impl Client {
         task_id: &TaskId,
         key: IdempotencyKey,
     ) -> Result<Dispatched, Error> {
+        self.redeploy(task_id, false, key).await
+    }
+
+    /// As [`redeploy_task`](Self::redeploy_task), with a log that also tells the environment, the values of
+    /// expressions, the commands of git and timings.
+    pub async fn redeploy_task_for_debugging(&self, task_id: &TaskId) -> Result<Dispatched, Error> {
+        self.redeploy(task_id, true, IdempotencyKey::generate())
+            .await
+    }
+
+    async fn redeploy(
+        &self,
+        task_id: &TaskId,
+        is_debug: bool,
+        key: IdempotencyKey,
+    ) -> Result<Dispatched, Error> {
         let redeploy = Redeploy {
             task_id: task_id.clone(),
-            is_debug: false,
+            is_debug,
         };
         let call = self
             .post("redeploy_task", "/api/flow/dispatch/redeploy", &redeploy)

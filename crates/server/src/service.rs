@@ -8,6 +8,7 @@ pub(crate) mod credential;
 pub(crate) mod dispatch;
 pub(crate) mod events;
 pub(crate) mod idempotency;
+pub(crate) mod pipeline;
 pub(crate) mod secret;
 pub(crate) mod task;
 pub mod token;

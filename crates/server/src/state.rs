@@ -8,8 +8,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::Config, limit::LoginLimit, logs::Logs, metrics::Metrics,
-    service::idempotency::InFlight, work::Work,
+    config::Config,
+    limit::LoginLimit,
+    logs::Logs,
+    metrics::Metrics,
+    service::{idempotency::InFlight, pipeline::Pipelines},
+    work::Work,
 };
 
 /// How many repositories are asked at once where a ref points.
@@ -28,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) logins: LoginLimit,
     pub(crate) in_flight: InFlight,
+    pub(crate) pipelines: Pipelines,
     /// Permits to ask a repository where a ref points.
     pub(crate) resolving: Semaphore,
     /// Fires when the server was asked to stop: readiness ends, and open event streams close.
@@ -51,6 +56,7 @@ impl AppState {
             metrics,
             logins: LoginLimit::new(),
             in_flight: InFlight::default(),
+            pipelines: Pipelines::default(),
             resolving: Semaphore::new(MAX_RESOLVING),
             stopping,
         }))

@@ -66,6 +66,12 @@ pub(crate) struct WorkConfig {
 }
 
 impl WorkConfig {
+    /// Where the mirrors of a user are. They answer without asking the host, so nobody may see the copy that another
+    /// user's credential fetched.
+    fn mirrors_of(&self, user_id: &UserId) -> PathBuf {
+        self.mirrors.join(user_id.as_str())
+    }
+
     /// Where the cache plugin keeps what is to last for an application.
     fn caches_of(&self, user_id: &UserId, app_id: &AppId) -> PathBuf {
         self.caches.join(user_id.as_str()).join(app_id.as_str())
@@ -127,6 +133,11 @@ impl Work {
     pub(crate) fn changed(&self, task: &TaskId) {
         self.channel(task)
             .send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    /// Where the mirrors of a user are.
+    pub(crate) fn mirrors_of(&self, user_id: &UserId) -> PathBuf {
+        self.inner.config.mirrors_of(user_id)
     }
 
     /// Removes what the cache plugin kept for an application that is gone.

@@ -46,11 +46,11 @@ pub(crate) struct DeployArgs {
     #[arg(short, long)]
     message: Option<String>,
 
-    /// Print the output until the deployment ends, and fail when it fails.
     /// Tell the environment, the values of expressions, the commands of git and timings in the log as well.
     #[arg(long = "debug")]
     is_debug: bool,
 
+    /// Print the output until the deployment ends, and fail when it fails.
     #[arg(long = "follow")]
     is_followed: bool,
 }

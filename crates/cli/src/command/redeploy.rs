@@ -13,6 +13,10 @@ pub(crate) struct RedeployArgs {
     /// The task to run again.
     task: TaskId,
 
+    /// Tell the environment, the values of expressions, the commands of git and timings in the log as well.
+    #[arg(long = "debug")]
+    is_debug: bool,
+
     /// Print the output until the deployment ends, and fail when it fails.
     #[arg(long = "follow")]
     is_followed: bool,
@@ -23,6 +27,10 @@ pub(crate) async fn run(
     printer: &Printer,
     args: &RedeployArgs,
 ) -> Result<Exit, Failure> {
-    let dispatched = client.redeploy_task(&args.task).await?;
+    let dispatched = if args.is_debug {
+        client.redeploy_task_for_debugging(&args.task).await?
+    } else {
+        client.redeploy_task(&args.task).await?
+    };
     deploy::finish(client, printer, &dispatched, args.is_followed).await
 }

@@ -19,6 +19,7 @@ use crate::{
         application::get_application,
         credential,
         idempotency::{Answer, Once, Recorder, once},
+        pipeline::check_dispatch,
         secret::check_text,
     },
     state::AppState,
@@ -58,6 +59,7 @@ pub(crate) async fn dispatch_task(
             Some(commit) => commit,
             None => resolve(state, caller, &application, &git_ref).await?,
         };
+        check_dispatch(state, &application, &commit, PIPELINE_FILE, &inputs).await?;
         let insert = TaskInsert {
             id: TaskId::generate(),
             app_id: application.id,
@@ -89,6 +91,18 @@ pub(crate) async fn redeploy_task(
             .task_job(&caller.user_id, &redeploy.task_id)
             .await?;
         let old = old.ok_or_else(|| absent(&redeploy.task_id))?;
+        // A commit that cannot be read fails the task, which says so.
+        if let Ok(commit) = old.commit.parse() {
+            let application = get_application(state, caller, &old.app_id).await?;
+            check_dispatch(
+                state,
+                &application,
+                &commit,
+                &old.pipeline_file,
+                &old.inputs,
+            )
+            .await?;
+        }
         let insert = TaskInsert {
             id: TaskId::generate(),
             trigger_type: TriggerType::Redeploy,

@@ -34,8 +34,7 @@ pub(super) fn job(work: &Work, claimed: ClaimedTask) -> Result<Job, String> {
     let credential =
         credential::for_repo(&url, application.provider, &application.owner, credentials);
     let contexts = contexts(config, &task, &application, &pipeline_file);
-    // A mirror answers without asking the host, so nobody may see the copy that another user's credential fetched.
-    let mirrors = config.mirrors.join(task.user_id.as_str());
+    let mirrors = config.mirrors_of(&task.user_id);
     Ok(Job {
         dir: config.work_dir.join(task.id.as_str()),
         marker: marker(&config.instance, task.id.as_str()),

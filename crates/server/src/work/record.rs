@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use flowcd_model::step::StepCount;
 use flowcd_store::{Claim, Error, Lease, Progress, Segment};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -36,6 +39,11 @@ pub(super) enum Entry {
 /// The most entries written together.
 const BATCH: usize = 64;
 
+/// What a step prints without a pause is gathered for so long, or until it is so much, and becomes one object: a file
+/// for every segment costs more than its bytes, most of all where many were removed just before.
+const GATHER: Duration = Duration::from_millis(50);
+const GATHERED_BYTES: usize = 4 * 1024 * 1024;
+
 /// How long to wait when the database is away.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
@@ -53,7 +61,11 @@ pub(super) async fn record(
         open: BTreeMap::new(),
     };
     let mut batch = Vec::with_capacity(BATCH);
+    // Nothing was written yet, so what comes first does not wait.
+    let mut gather_until = Instant::now();
     while entries.recv_many(&mut batch, BATCH).await > 0 {
+        gather(&mut entries, &mut batch, gather_until).await;
+        gather_until = Instant::now() + GATHER;
         match recorder.write(batch.drain(..)).await {
             Ok(Lease::Lost) => {
                 cancel.cancel();
@@ -74,6 +86,28 @@ pub(super) async fn record(
     }
     Lease::Held {
         is_cancel_requested: false,
+    }
+}
+
+/// Adds to a batch that is only output what arrives until `until`. What says that something changed does not wait.
+async fn gather(entries: &mut mpsc::Receiver<Entry>, batch: &mut Vec<Entry>, until: Instant) {
+    let mut n_seen = 0;
+    let mut n_bytes = 0;
+    loop {
+        for entry in &batch[n_seen..] {
+            match entry {
+                Entry::Output { bytes, .. } => n_bytes += bytes.len(),
+                Entry::OutputEnd { .. } | Entry::Progress(_) => return,
+            }
+        }
+        n_seen = batch.len();
+        if n_bytes >= GATHERED_BYTES {
+            return;
+        }
+        match timeout_at(until, entries.recv_many(batch, BATCH)).await {
+            Ok(n_received) if n_received > 0 => {}
+            _ => return,
+        }
     }
 }
 

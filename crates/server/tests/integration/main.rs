@@ -16,6 +16,7 @@ mod deploy;
 mod dispatch;
 mod logs;
 mod open_api;
+mod pipeline;
 mod races;
 mod remote_git;
 mod security;
