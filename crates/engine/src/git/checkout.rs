@@ -77,9 +77,11 @@ pub(crate) async fn check_out(
     let args = [
         "-C".as_ref(),
         workspace.as_os_str(),
-        "checkout".as_ref(),
-        "--quiet".as_ref(),
-        "--force".as_ref(),
+        // What `checkout` does beside this only takes locks for a merge that is not there.
+        "read-tree".as_ref(),
+        "--reset".as_ref(),
+        "-u".as_ref(),
+        "HEAD".as_ref(),
     ];
     git.call("checkout", args, None).await?;
     Ok(CheckedOut {
@@ -113,44 +115,45 @@ impl Skeleton {
             .map_err(io_error("cannot write", &folder))
     }
 
+    /// Writes as few files and folders as git takes for a repository: a file system that is busy with removing those
+    /// of earlier runs makes new ones slowly.
     fn write_into(&self, folder: &Path, mirror: &Path, record: &Record) -> io::Result<()> {
-        for inner in [
-            "objects/info",
-            "objects/pack",
-            "refs/heads",
-            "refs/tags",
-            "info",
-        ] {
+        for inner in ["objects/info", "refs"] {
             fs::create_dir_all(folder.join(inner))?;
         }
         let mut alternates = mirror.join("objects").into_os_string().into_encoded_bytes();
         alternates.push(b'\n');
         fs::write(folder.join("objects/info/alternates"), alternates)?;
         fs::write(folder.join("config"), self.config())?;
-        let line = format!("{}\n", self.commit);
         // Whatever history the mirror has: a deployment sees one commit, the same one every time.
-        fs::write(folder.join("shallow"), &line)?;
-        let write_ref = |name: &str, line: &str| {
-            let path = folder.join(name);
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            fs::write(path, line)
-        };
-        let mut head = line.clone();
-        if let Some(git_ref) = &self.git_ref {
-            if let Some(branch) = git_ref.branch() {
-                write_ref(git_ref.as_str(), &line)?;
-                write_ref(&format!("refs/remotes/origin/{branch}"), &line)?;
-                head = format!("ref: {git_ref}\n");
-            }
-            let tag_object = git_ref.tag().and_then(|tag| record.tags.get(tag));
-            if let Some(Some(object)) = tag_object {
-                write_ref(git_ref.as_str(), &format!("{object}\n"))?;
-            }
+        fs::write(folder.join("shallow"), format!("{}\n", self.commit))?;
+        if let Some(refs) = self.packed_refs(record) {
+            fs::write(folder.join("packed-refs"), refs)?;
         }
+        let branch = self.git_ref.as_ref().filter(|it| it.branch().is_some());
+        let head = match branch {
+            Some(git_ref) => format!("ref: {git_ref}\n"),
+            None => format!("{}\n", self.commit),
+        };
         // Last: with it, git takes the folder for a repository.
         fs::write(folder.join("HEAD"), head)
+    }
+
+    /// The branch here and at the origin, or the tag with the commit that it means.
+    fn packed_refs(&self, record: &Record) -> Option<String> {
+        const HEADER: &str = "# pack-refs with: peeled fully-peeled sorted \n";
+        let (git_ref, commit) = (self.git_ref.as_ref()?, &self.commit);
+        if let Some(branch) = git_ref.branch() {
+            return Some(format!(
+                "{HEADER}{commit} {git_ref}\n{commit} refs/remotes/origin/{branch}\n"
+            ));
+        }
+        let object = record.tags.get(git_ref.tag()?)?.as_ref()?;
+        let peeled = match object == commit.as_str() {
+            true => String::new(),
+            false => format!("^{commit}\n"),
+        };
+        Some(format!("{HEADER}{object} {git_ref}\n{peeled}"))
     }
 
     fn config(&self) -> String {
