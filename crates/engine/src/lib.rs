@@ -26,6 +26,7 @@ mod shell;
 mod spelling;
 mod standing;
 mod step;
+mod variables;
 pub mod workdir;
 
 use tokio::sync::mpsc;
@@ -36,6 +37,7 @@ pub use crate::{
     job::{Checkout, Contexts, Job, Limits, Options, Outcome, Source},
     parse::PipelineError,
     plugin::Plugins,
+    variables::read_variables,
 };
 
 /// Runs `job` to its end, whatever happens in it, and tells through `events`.

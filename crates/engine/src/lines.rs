@@ -22,6 +22,10 @@ impl LineError {
             message: message.into(),
         }
     }
+
+    pub(crate) fn line(&self) -> usize {
+        self.line
+    }
 }
 
 impl fmt::Display for LineError {
