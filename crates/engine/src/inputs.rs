@@ -1,14 +1,20 @@
 //! The inputs that a pipeline declares, and what is given for them.
 
-use flowcd_model::pipeline::InputSpec;
-use serde_json::{Map, Value};
+use flowcd_model::{
+    dispatch::Inputs,
+    pipeline::{InputSpec, InputType},
+};
+use serde_json::{Number, Value};
 
-use crate::parse::{PipelineError, parse_pipeline};
+use crate::{
+    parse::{PipelineError, parse_pipeline},
+    spelling,
+};
 
-/// What is given at dispatch, by name.
-pub type Inputs = Map<String, Value>;
+/// The largest whole number up to which expressions know every one.
+const MAX_EXACT: f64 = 9_007_199_254_740_991.0;
 
-/// What is wrong with an input that is given, or not given.
+/// What is wrong with an input that is given, or is not given.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct InputError {
@@ -23,10 +29,136 @@ pub fn declared_inputs(file_name: &str, source: &[u8]) -> Result<Vec<InputSpec>,
     Ok(parse_pipeline(file_name, source)?.inputs)
 }
 
-/// Makes what is given into what was declared: values of the declared types, defaults where nothing is given.
+/// Makes what is given into what is declared: values of the declared types, in the declared order, and defaults where
+/// nothing is given.
 ///
-/// A pipeline that declares nothing takes everything.
+/// A pipeline that declares nothing takes everything. `env` is no input but a part of every step's environment, and
+/// can be given to each.
 pub fn check_inputs(declared: &[InputSpec], given: &Inputs) -> Result<Inputs, Vec<InputError>> {
-    let _ = declared;
-    Ok(given.clone())
+    if declared.is_empty() {
+        return Ok(given.clone());
+    }
+    let mut checked = Inputs::new();
+    let mut errors = Vec::new();
+    let mut fail = |name: &str, message: String| {
+        errors.push(InputError {
+            name: name.to_owned(),
+            message,
+        });
+    };
+    for spec in declared {
+        let name = &spec.name;
+        match given.get(name).filter(|value| !value.is_null()) {
+            Some(value) => match coerce(spec, value) {
+                Ok(value) => {
+                    checked.insert(name.clone(), value);
+                }
+                Err(problem) => fail(name, format!("the input `{name}` {problem}")),
+            },
+            None => match &spec.default {
+                Some(default) => {
+                    checked.insert(name.clone(), default.clone());
+                }
+                None if spec.is_required => {
+                    fail(name, format!("the input `{name}` is required"));
+                }
+                None => {}
+            },
+        }
+    }
+    let names = || declared.iter().map(|spec| spec.name.as_str());
+    for (name, value) in given {
+        if name == "env" {
+            checked.insert(name.clone(), value.clone());
+        } else if !names().any(|declared| declared == name) {
+            let hint = spelling::hint(name, names());
+            let shown = shown(name);
+            fail(name, format!("the pipeline has no input {shown}{hint}"));
+        }
+    }
+    match errors.is_empty() {
+        true => Ok(checked),
+        false => Err(errors),
+    }
+}
+
+/// The value as one of the declared type, where nothing is lost by that. Else what is wrong, as the rest of a sentence
+/// about the input.
+pub(crate) fn coerce(spec: &InputSpec, value: &Value) -> Result<Value, String> {
+    let instead = || match value {
+        Value::String(text) => shown(text),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "an object".to_owned(),
+        other => format!("`{other}`"),
+    };
+    match spec.input_type {
+        InputType::String => text_of(value)
+            .map(Value::String)
+            .ok_or_else(|| format!("is text, not {}", instead())),
+        InputType::Number => match number_of(value) {
+            Some(number) if is_exact(&number) => Ok(Value::Number(number)),
+            Some(_) => Err(format!(
+                "is a number, and {} is more than can be counted exactly",
+                instead()
+            )),
+            None => Err(format!("is a number, not {}", instead())),
+        },
+        InputType::Boolean => match value {
+            Value::Bool(_) => Ok(value.clone()),
+            Value::String(text) if text == "true" => Ok(Value::Bool(true)),
+            Value::String(text) if text == "false" => Ok(Value::Bool(false)),
+            _ => Err(format!("is true or false, not {}", instead())),
+        },
+        InputType::Choice => {
+            let text = text_of(value).ok_or_else(|| format!("is text, not {}", instead()))?;
+            if spec.options.contains(&text) {
+                return Ok(Value::String(text));
+            }
+            let options = || spec.options.iter().map(String::as_str);
+            let hint = spelling::hint(&text, options());
+            let listed: Vec<String> = options()
+                .take(20)
+                .map(|option| format!("`{option}`"))
+                .collect();
+            let more = if spec.options.len() > 20 { ", .." } else { "" };
+            Err(format!(
+                "is one of {}{more}, not {}{hint}",
+                listed.join(", "),
+                instead()
+            ))
+        }
+    }
+}
+
+/// Somebody's text in a message: in quotes, and not all of it where it is long.
+fn shown(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{:?}..", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn number_of(value: &Value) -> Option<Number> {
+    match value {
+        Value::Number(number) => Some(number.clone()),
+        // The grammar of JSON: `007` and `0x10` are rather names than numbers.
+        Value::String(text) => serde_json::from_str(text.trim()).ok(),
+        _ => None,
+    }
+}
+
+fn is_exact(number: &Number) -> bool {
+    number
+        .as_f64()
+        .is_some_and(|number| number.abs() <= MAX_EXACT || number.fract() != 0.0)
 }

@@ -21,6 +21,7 @@ mod parse;
 mod plugin;
 pub mod process;
 mod run;
+mod schema;
 mod set_up;
 mod shell;
 mod spelling;

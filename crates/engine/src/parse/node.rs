@@ -1,6 +1,6 @@
 //! YAML as a tree in which every part knows where it stands.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
@@ -9,39 +9,19 @@ use serde_saphyr::{
     UserMessageFormatter, budget::BudgetBreach,
 };
 
+use super::source::Place;
+
 /// How deep lists and mappings nest. The reader recurses, and without optimisation a level takes 35 KiB of stack.
 const MAX_DEPTH: usize = 24;
-
-/// A line and a column of the file, from 1.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Place {
-    pub(crate) line: u64,
-    pub(crate) column: u64,
-}
-
-impl Default for Place {
-    fn default() -> Self {
-        Self::START
-    }
-}
-
-impl Place {
-    /// The beginning of a file.
-    pub(super) const START: Self = Self { line: 1, column: 1 };
-
-    fn of(location: Location) -> Self {
-        Self {
-            line: location.line().max(1),
-            column: location.column().max(1),
-        }
-    }
-}
 
 /// A part of a document.
 #[derive(Debug)]
 pub(super) struct Node {
-    pub(super) place: Place,
+    /// The bytes it is written with; none for a list or a mapping, which only begins somewhere.
+    pub(super) span: Range<usize>,
     pub(super) kind: Kind,
+    /// Whether it is written here, and not where the anchor is that this is an alias of.
+    pub(super) is_here: bool,
     /// How a plain scalar is written, where that could matter: a number's text is not always the number's.
     pub(super) written: Option<String>,
 }
@@ -60,7 +40,7 @@ pub(super) enum Kind {
 /// A key of a mapping.
 #[derive(Debug)]
 pub(super) struct Key {
-    pub(super) place: Place,
+    pub(super) span: Range<usize>,
     pub(super) text: String,
 }
 
@@ -78,11 +58,21 @@ impl Kind {
     }
 }
 
+/// Why there is no document.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) place: Place,
+    /// What the reader of YAML says, or what we say where it is about a limit of ours.
+    pub(super) message: String,
+    /// Whether the message needs no explanation.
+    pub(super) is_plain: bool,
+}
+
 /// Reads a document. What is wrong with it comes back with its place.
 ///
 /// A long pipeline has a thousand nodes. The limits leave room for many times that, and stop aliases from being
 /// multiplied into more.
-pub(super) fn read(source: &str) -> Result<Node, (Place, String)> {
+pub(super) fn read(source: &str) -> Result<Node, Broken> {
     let options: Options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: MAX_DEPTH,
@@ -109,35 +99,57 @@ pub(super) fn read(source: &str) -> Result<Node, (Place, String)> {
     match serde_saphyr::from_str_with_options::<Spanned<Tree>>(source, options) {
         Ok(tree) => Ok(node(tree, source)),
         Err(err) => {
-            let place = err.location().map_or(Place::START, Place::of);
+            let place = err.location().map_or(Place::START, place_of);
             let mut err = err.without_snippet();
             while let YamlError::AliasError { error, .. } = err {
                 err = error.without_snippet();
             }
-            let message = match err {
+            let limit = match err {
                 YamlError::Budget {
                     breach: BudgetBreach::Depth { .. },
                     ..
-                } => format!("lists and mappings nest more than {MAX_DEPTH} deep"),
+                } => Some(format!(
+                    "lists and mappings nest more than {MAX_DEPTH} deep"
+                )),
                 YamlError::Budget {
                     breach: BudgetBreach::Documents { .. },
                     ..
-                } => "a pipeline file has one document, not several".to_owned(),
+                } => Some("a pipeline file has one document, not several".to_owned()),
                 YamlError::Budget { .. }
                 | YamlError::AliasReplayLimitExceeded { .. }
                 | YamlError::AliasReplayStackDepthExceeded { .. } => {
-                    "the file has too many parts, anchors or aliases".to_owned()
+                    Some("the file has too many parts, anchors or aliases".to_owned())
                 }
-                // `run: {{ x }}` is a mapping whose key is a mapping.
-                YamlError::Unexpected {
-                    expected: "string scalar",
-                    ..
-                } => "a key is text (quote a value that begins with `{` or `[`)".to_owned(),
-                err => one_line(&UserMessageFormatter.format_message(err)),
+                _ => None,
             };
-            Err((place, message))
+            let is_plain = limit.is_some();
+            let message = match (limit, &err) {
+                (Some(limit), _) => limit,
+                // `run: {{ x }}` is a mapping whose key is a mapping.
+                (None, YamlError::Unexpected { expected, .. }) => format!("expected {expected}"),
+                (None, err) => one_line(&UserMessageFormatter.format_message(err)),
+            };
+            Err(Broken {
+                place,
+                message,
+                is_plain,
+            })
         }
     }
+}
+
+fn place_of(location: Location) -> Place {
+    Place {
+        line: location.line().max(1),
+        column: location.column().max(1),
+    }
+}
+
+fn span_of(location: Location) -> Range<usize> {
+    let span = location.span();
+    let number = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
+    let start = number(span.byte_offset());
+    start..start.saturating_add(number(span.byte_len()))
 }
 
 /// A message of the YAML reader in the form of ours: one line that begins in lower case and ends without a full stop.
@@ -164,8 +176,9 @@ enum Tree {
 }
 
 fn node(tree: Spanned<Tree>, source: &str) -> Node {
+    let span = span_of(tree.defined);
     let written = match &tree.value {
-        Tree::Number(_) => written(tree.defined, source),
+        Tree::Number(_) | Tree::Bool(_) => source.get(span.clone()).map(str::to_owned),
         _ => None,
     };
     let kind = match tree.value {
@@ -178,9 +191,8 @@ fn node(tree: Spanned<Tree>, source: &str) -> Node {
             entries
                 .into_iter()
                 .map(|(key, value)| {
-                    let place = Place::of(key.defined);
                     let key = Key {
-                        place,
+                        span: span_of(key.defined),
                         text: key.value,
                     };
                     (key, node(value, source))
@@ -188,20 +200,16 @@ fn node(tree: Spanned<Tree>, source: &str) -> Node {
                 .collect(),
         ),
     };
+    let is_list_or_map = matches!(kind, Kind::List(_) | Kind::Map(_));
     Node {
-        place: Place::of(tree.defined),
+        span: match is_list_or_map {
+            true => span.start..span.start,
+            false => span,
+        },
         kind,
+        is_here: tree.defined == tree.referenced,
         written,
     }
-}
-
-fn written(location: Location, source: &str) -> Option<String> {
-    let span = location.span();
-    let start = usize::try_from(span.byte_offset()?).ok()?;
-    let length = usize::try_from(span.byte_len()?).ok()?;
-    source
-        .get(start..start.checked_add(length)?)
-        .map(str::to_owned)
 }
 
 impl<'de> Deserialize<'de> for Tree {

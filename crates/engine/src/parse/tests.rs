@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use super::{MAX_BYTES, Pipeline, parse_pipeline};
+use super::{MAX_BYTES, Pipeline, Retry, parse_pipeline};
 
 /// What came of a pipeline, as text: one line for each step, then the warnings; or the error.
 fn summary(source: &[u8]) -> String {
@@ -32,13 +32,36 @@ fn summary(source: &[u8]) -> String {
             ("id", &step.id),
             ("if", &step.condition),
             ("in", &step.working_directory),
+            ("shell", &step.shell),
         ] {
             if let Some(value) = value {
                 out.push_str(&format!(" {key}={value:?}"));
             }
         }
-        if !step.env.is_empty() {
-            out.push_str(&format!(" env={}", serde_json::Value::Object(step.env)));
+        let mut env = (*step.env).clone();
+        env.extend(step.own_env);
+        for (key, values) in [
+            ("env", env),
+            ("inputs", step.inputs),
+            ("outputs", step.outputs),
+        ] {
+            if !values.is_empty() {
+                out.push_str(&format!(" {key}={}", serde_json::Value::Object(values)));
+            }
+        }
+        for file in step.env_files {
+            out.push_str(&format!(" env-file={file:?}"));
+        }
+        if let Some(timeout) = step.timeout {
+            out.push_str(&format!(" timeout={timeout:?}"));
+        }
+        if let Some(retry) = step.retry {
+            let Retry {
+                max,
+                delay,
+                exit_codes,
+            } = retry;
+            out.push_str(&format!(" retry={max} after {delay:?} on {exit_codes:?}"));
         }
         if step.continue_on_error {
             out.push_str(" continues");

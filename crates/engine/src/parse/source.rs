@@ -1,0 +1,175 @@
+//! The text of a file, and where in it things stand.
+
+use std::ops::Range;
+
+/// A line and a column of the file, from 1.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Place {
+    pub(crate) line: u64,
+    pub(crate) column: u64,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::START
+    }
+}
+
+impl Place {
+    /// The beginning of a file.
+    pub(crate) const START: Self = Self { line: 1, column: 1 };
+}
+
+/// The text of a file.
+#[derive(Debug)]
+pub(crate) struct Source<'s> {
+    text: &'s str,
+    /// Where each line begins.
+    lines: Vec<usize>,
+}
+
+impl<'s> Source<'s> {
+    pub(crate) fn new(text: &'s str) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0)
+            .chain(newlines.map(|(at, _)| at + 1))
+            .collect();
+        Self { text, lines }
+    }
+
+    /// The whole text.
+    pub(crate) fn text(&self) -> &'s str {
+        self.text
+    }
+
+    /// The text of a line, counted from 1, without its end.
+    pub(crate) fn line(&self, number: u64) -> &'s str {
+        let start = self.line_start(number);
+        let line = self.text[start..].split('\n').next().unwrap_or_default();
+        line.strip_suffix('\r').unwrap_or(line)
+    }
+
+    /// How many lines there are.
+    pub(crate) fn n_lines(&self) -> u64 {
+        self.lines.len() as u64
+    }
+
+    fn line_start(&self, number: u64) -> usize {
+        let index = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+        self.lines.get(index).copied().unwrap_or(self.text.len())
+    }
+
+    /// Where a byte stands.
+    pub(crate) fn place(&self, at: usize) -> Place {
+        let at = self.text.floor_char_boundary(at);
+        let line = self.lines.partition_point(|start| *start <= at).max(1);
+        let start = self.lines[line - 1];
+        Place {
+            line: line as u64,
+            column: self.text[start..at].chars().count() as u64 + 1,
+        }
+    }
+
+    /// The byte that stands there, or the end of that line.
+    pub(crate) fn offset(&self, place: Place) -> usize {
+        let start = self.line_start(place.line);
+        let column = usize::try_from(place.column.saturating_sub(1)).unwrap_or(usize::MAX);
+        let line = self.line(place.line);
+        let within = line
+            .char_indices()
+            .nth(column)
+            .map_or(line.len(), |(at, _)| at);
+        start + within
+    }
+
+    /// What to underline of a part: the part, as far as it stands on its first line. Lists and mappings have no
+    /// length of their own, and are shown by the line that they begin on.
+    pub(crate) fn underlined(&self, span: &Range<usize>) -> Range<usize> {
+        let start = self.text.floor_char_boundary(span.start);
+        let rest = &self.text[start..];
+        let line = rest[..rest.find('\n').unwrap_or(rest.len())].trim_end();
+        let length = match span.end.saturating_sub(start) {
+            0 => line.len(),
+            length => length.min(line.len()),
+        };
+        start..self.text.floor_char_boundary(start + length)
+    }
+
+    /// Where in the file a part of a text stands that a scalar spells.
+    ///
+    /// A scalar's text is what is written, less indentation, quotes and escapes. So the characters of the text are
+    /// found in what is written one after the other, and what lies between them is the spelling. That is exact for
+    /// plain and block text, and right again soon after an escape.
+    pub(crate) fn locate(
+        &self,
+        raw: &Range<usize>,
+        text: &str,
+        part: &Range<usize>,
+    ) -> Range<usize> {
+        let Some(written) = self.text.get(raw.clone()) else {
+            return raw.clone();
+        };
+        let start = text.floor_char_boundary(part.start);
+        let end = text.floor_char_boundary(part.end.max(part.start));
+        let mut rest = written.char_indices().peekable();
+        let mut found = None;
+        let mut last = 0;
+        for (at, c) in text.char_indices() {
+            if at >= end && found.is_some() {
+                break;
+            }
+            if c.is_whitespace() {
+                // Blanks are taken as they come, so that the place of a blank is known in plain text.
+                if let Some((_, blank)) = rest.peek()
+                    && blank.is_whitespace()
+                {
+                    rest.next();
+                }
+                continue;
+            }
+            let Some((place, _)) = rest.find(|(_, written)| *written == c) else {
+                break;
+            };
+            if at >= start && found.is_none() {
+                found = Some(place);
+            }
+            last = place + c.len_utf8();
+        }
+        let from = found.unwrap_or(last);
+        raw.start + from..raw.start + last.max(from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, Source};
+
+    #[test]
+    fn a_part_of_a_scalar_is_found_however_it_is_written() {
+        for (written, text) in [
+            ("echo X y", "echo X y"),
+            ("'it''s X y'", "it's X y"),
+            ("\"a\\n\\\"b\\\" X y\"", "a\n\"b\" X y"),
+            ("one\n    two X y\n    three", "one\ntwo X y\nthree\n"),
+            ("one\n  two\n\n  X y", "one two\nX y"),
+            ("a  \u{e4}\u{1f600} X y", "a  \u{e4}\u{1f600} X y"),
+        ] {
+            let source = Source::new(written);
+            let at = text.find('X').unwrap_or_default();
+            let found = source.locate(&(0..written.len()), text, &(at..at + 3));
+            assert_eq!(written.get(found), Some("X y"), "{written}");
+        }
+    }
+
+    #[test]
+    fn places_count_characters_and_lines() {
+        let source = Source::new("a\u{e4}b\r\n\nxyz");
+        for (at, line, column) in [(0, 1, 1), (3, 1, 3), (6, 2, 1), (7, 3, 1), (99, 3, 4)] {
+            let place = Place { line, column };
+            assert_eq!(source.place(at), place, "{at}");
+            assert_eq!(source.offset(place), at.min(10), "{at}");
+        }
+        assert_eq!(source.line(1), "a\u{e4}b");
+        assert_eq!(source.line(9), "");
+    }
+}
