@@ -14,6 +14,7 @@ use crate::{
         logs::LogsArgs,
         provider::ProviderCommand,
         redeploy::RedeployArgs,
+        run::RunArgs,
         secret::SecretCommand,
         task::TaskCommand,
         token::TokenCommand,
@@ -117,6 +118,8 @@ pub(crate) enum Command {
     /// List, show, create, change and delete applications.
     #[command(subcommand)]
     App(AppCommand),
+    /// Run a pipeline on the files of the current folder, without a server.
+    Run(Box<RunArgs>),
     /// Deploy an application; prints the new task's id.
     Deploy(DeployArgs),
     /// Deploy the commit, ref and inputs of a task again, with the secrets of today.

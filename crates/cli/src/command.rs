@@ -9,6 +9,7 @@ pub(crate) mod login;
 pub(crate) mod logs;
 pub(crate) mod provider;
 pub(crate) mod redeploy;
+pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod task;
 pub(crate) mod token;
@@ -29,6 +30,7 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<Exit, Failure> 
     match args.command {
         Command::Login(args) => return login::login(global, printer, args).await,
         Command::Logout(args) => return login::logout(global, printer, &args).await,
+        Command::Run(args) => return run::run(printer, *args).await,
         Command::Completion(args) => return completion::print(printer, &args),
         Command::Version => return version::print(global, printer).await,
         _ => {}
@@ -46,8 +48,10 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<Exit, Failure> 
         Command::Secret(command) => secret::run(client, printer, command).await,
         Command::Provider(command) => provider::run(client, printer, command).await,
         Command::Api(args) => api::run(client, printer, &args).await,
-        Command::Login(_) | Command::Logout(_) | Command::Completion(_) | Command::Version => {
-            Ok(Exit::Ok)
-        }
+        Command::Login(_)
+        | Command::Logout(_)
+        | Command::Run(_)
+        | Command::Completion(_)
+        | Command::Version => Ok(Exit::Ok),
     }
 }

@@ -24,22 +24,22 @@ pub(crate) enum Exit {
     Cancelled = 6,
     /// The server cannot be reached.
     Unreachable = 7,
-    /// Ctrl-C; what was watched goes on.
+    /// Ctrl-C; what was watched goes on, and what ran here is cancelled.
     Interrupted = 130,
 }
 
 /// The table shown under `flowcd --help`.
 pub(crate) const TABLE: &str = "\
 Exit codes:
-    0  it worked; a deployment that was followed succeeded
-    1  the deployment that was followed failed
+    0  it worked; a deployment that was followed, or a run, succeeded
+    1  the deployment that was followed, or the run, failed
     2  the command line is wrong, or a file or profile that it names
     3  not authenticated: no token, or the server does not take it
     4  the server refused, or failed
     5  not found
-    6  the deployment that was followed was cancelled
+    6  the deployment that was followed, or the run, was cancelled
     7  the server cannot be reached
-  130  interrupted by Ctrl-C; a deployment that was followed goes on";
+  130  interrupted by Ctrl-C; a deployment that was followed goes on, a run is cancelled";
 
 impl Exit {
     /// How following a deployment ends that ended so.

@@ -73,9 +73,22 @@ pub(crate) async fn follow(
     }
 }
 
-struct View<'a> {
+/// Where the output of the steps goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Out {
+    /// It is the data.
+    Stdout,
+    /// It is talk: the data is another.
+    Stderr,
+}
+
+/// A deployment or a run as its user sees it.
+pub(crate) struct View<'a> {
     printer: &'a Printer,
     show: Show,
+    out: Out,
+    /// What it is called.
+    noun: &'static str,
     live: Option<Live>,
     /// Steps whose start was told, so that it is not told again.
     started: HashSet<StepCount>,
@@ -97,10 +110,25 @@ impl<'a> View<'a> {
             None
         };
         Self {
-            printer,
-            show,
             live,
             started: known.keys().copied().collect(),
+            ..Self::of(printer, show, "deployment", Out::Stdout)
+        }
+    }
+
+    /// The view of a run on this machine.
+    pub(crate) fn of_run(printer: &'a Printer, out: Out) -> Self {
+        Self::of(printer, Show::Log, "run", out)
+    }
+
+    fn of(printer: &'a Printer, show: Show, noun: &'static str, out: Out) -> Self {
+        Self {
+            printer,
+            show,
+            out,
+            noun,
+            live: None,
+            started: HashSet::new(),
             ended: HashSet::new(),
             status: None,
             started_at: None,
@@ -148,7 +176,8 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    fn show_step(&mut self, step: &Step) -> Result<(), Failure> {
+    /// A step changed.
+    pub(crate) fn show_step(&mut self, step: &Step) -> Result<(), Failure> {
         if self.started_at.is_none() {
             self.started_at = step.started_time;
         }
@@ -187,14 +216,25 @@ impl<'a> View<'a> {
                     .to_string(),
             );
         }
-        let bytes = log_bytes(log)?;
+        self.show_output(&log_bytes(log)?)
+    }
+
+    /// A step printed something.
+    pub(crate) fn show_output(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         if let Some(last) = bytes.last() {
             self.is_inside_line = *last != b'\n';
         }
-        self.printer.bytes(&bytes)
+        match self.out {
+            Out::Stdout => self.printer.bytes(bytes),
+            Out::Stderr => {
+                self.printer.talk_bytes(bytes);
+                Ok(())
+            }
+        }
     }
 
-    fn show_end(&mut self, end: &StatusEvent) -> Result<(), Failure> {
+    /// It is over.
+    pub(crate) fn show_end(&mut self, end: &StatusEvent) -> Result<(), Failure> {
         self.clear();
         let took = self
             .started_at
@@ -205,12 +245,13 @@ impl<'a> View<'a> {
                 )
             })
             .unwrap_or_default();
+        let noun = self.noun;
         let line = match end.status {
-            TaskStatus::Success => format!("{} the deployment succeeded{took}", "\u{2713}".green()),
+            TaskStatus::Success => format!("{} the {noun} succeeded{took}", "\u{2713}".green()),
             TaskStatus::Cancelled => {
-                format!("{} the deployment was cancelled{took}", "\u{2298}".yellow())
+                format!("{} the {noun} was cancelled{took}", "\u{2298}".yellow())
             }
-            _ => format!("{} the deployment failed{took}", "\u{2717}".red()),
+            _ => format!("{} the {noun} failed{took}", "\u{2717}".red()),
         };
         let error = end
             .error
@@ -225,7 +266,10 @@ impl<'a> View<'a> {
         if self.show == Show::Steps && self.live.is_none() {
             return self.printer.text(&format!("{line}\n"));
         }
-        let is_one_screen = io::stdout().is_terminal() && io::stderr().is_terminal();
+        let is_one_screen = match self.out {
+            Out::Stdout => io::stdout().is_terminal() && io::stderr().is_terminal(),
+            Out::Stderr => true,
+        };
         if std::mem::take(&mut self.is_inside_line) && is_one_screen {
             self.printer.talk("");
         }

@@ -20,7 +20,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::{args::Args, exit::Exit, output::Printer};
+use crate::{
+    args::{Args, Command},
+    exit::Exit,
+    output::Printer,
+};
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -37,10 +41,12 @@ fn main() -> ExitCode {
         }
     };
     let printer = Printer::new(&args.global);
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    let mut builder = match args.command {
+        // A terminal that takes nothing must not keep an interrupt from the steps.
+        Command::Run(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             printer.error(&format!("cannot start: {error}"));

@@ -23,7 +23,7 @@ pub(crate) enum Format {
 }
 
 /// Prints. Colours are left out by `anstream` where the stream is no terminal, and with `NO_COLOR`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Printer {
     pub(crate) format: Format,
     is_quiet: bool,
@@ -85,6 +85,14 @@ impl Printer {
     pub(crate) fn talk(&self, line: &str) {
         if !self.is_quiet {
             to_stderr(line);
+        }
+    }
+
+    /// Bytes for people as they are, which `--quiet` leaves out.
+    pub(crate) fn talk_bytes(&self, bytes: &[u8]) {
+        if !self.is_quiet {
+            // When stderr is gone there is nobody to tell.
+            let _ = io::stderr().lock().write_all(bytes);
         }
     }
 

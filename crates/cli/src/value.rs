@@ -12,6 +12,7 @@ use flowcd_model::{
     token::MAX_EXPIRATION_MS,
 };
 use serde_json::Value;
+use url::Url;
 
 use crate::{failure::Failure, output::clean};
 
@@ -41,6 +42,24 @@ pub(crate) fn fields(fields: Vec<(String, Value)>) -> Option<Inputs> {
         None
     } else {
         Some(fields.into_iter().collect())
+    }
+}
+
+/// A `NAME=VALUE` for the environment.
+pub(crate) fn parse_variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// The address of an npm registry.
+pub(crate) fn parse_registry(text: &str) -> Result<String, String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+            Ok(text.to_owned())
+        }
+        _ => Err("expected a URL, http:// or https://".to_owned()),
     }
 }
 

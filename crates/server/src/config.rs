@@ -62,6 +62,8 @@ pub struct Config {
     pub log_retention: Option<Duration>,
     /// The npm registry that plugins are installed from; npm's own setting when absent.
     pub plugin_registry: Option<Url>,
+    /// Certificates (PEM) that npm trusts beside its own when it installs plugins.
+    pub plugin_ca_file: Option<PathBuf>,
     /// The reverse proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// The password of the user `admin` that the first start makes; a random one is printed when it is absent.
@@ -87,6 +89,7 @@ impl Config {
             max_log_bytes: 64 * 1024 * 1024,
             log_retention: None,
             plugin_registry: None,
+            plugin_ca_file: None,
             trusted_proxies: Vec::new(),
             admin_password: None,
             secret_key: None,
@@ -151,6 +154,7 @@ impl Config {
                 &settings.plugin_registry,
                 value::registry,
             ),
+            plugin_ca_file: reader.read("plugin_ca_file", &settings.plugin_ca_file, value::path),
             trusted_proxies: reader
                 .read(
                     "trusted_proxies",

@@ -117,6 +117,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         mirrors: data_dir.mirrors(),
         plugins: data_dir.plugins(),
         plugin_registry: config.plugin_registry.as_ref().map(Url::to_string),
+        plugin_ca_file: config.plugin_ca_file.clone(),
         caches: data_dir.caches(),
         n_runners: config.runners,
         policy: RepoPolicy {

@@ -51,6 +51,8 @@ pub(crate) struct WorkConfig {
     pub(crate) plugins: PathBuf,
     /// The npm registry that plugins are installed from; npm's own setting when there is none.
     pub(crate) plugin_registry: Option<String>,
+    /// Certificates that npm trusts beside its own.
+    pub(crate) plugin_ca_file: Option<PathBuf>,
     /// Where the cache plugin keeps what is to last.
     pub(crate) caches: PathBuf,
     /// How many tasks run at once.

@@ -20,6 +20,7 @@ fn help_shows_the_commands_and_the_exit_codes() -> Outcome {
       login       Store a server's address and a token for it in a profile
       logout      Forget a profile, and delete the token that `login` made for it
       app         List, show, create, change and delete applications
+      run         Run a pipeline on the files of the current folder, without a server
       deploy      Deploy an application; prints the new task's id
       redeploy    Deploy the commit, ref and inputs of a task again, with the secrets of today
       cancel      Cancel a deployment
@@ -49,15 +50,15 @@ fn help_shows_the_commands_and_the_exit_codes() -> Outcome {
       -q, --quiet            Say nothing on stderr but errors and warnings
 
     Exit codes:
-        0  it worked; a deployment that was followed succeeded
-        1  the deployment that was followed failed
+        0  it worked; a deployment that was followed, or a run, succeeded
+        1  the deployment that was followed, or the run, failed
         2  the command line is wrong, or a file or profile that it names
         3  not authenticated: no token, or the server does not take it
         4  the server refused, or failed
         5  not found
-        6  the deployment that was followed was cancelled
+        6  the deployment that was followed, or the run, was cancelled
         7  the server cannot be reached
-      130  interrupted by Ctrl-C; a deployment that was followed goes on
+      130  interrupted by Ctrl-C; a deployment that was followed goes on, a run is cancelled
     ");
     let ended = run(flowcd(Path::new("/nonexistent")).arg("--help"))?;
     assert!(ended.stdout.contains("Exit codes:"), "{ended:?}");
@@ -70,6 +71,7 @@ fn every_command_has_help() -> Outcome {
         "login",
         "logout",
         "app",
+        "run",
         "deploy",
         "redeploy",
         "cancel",

@@ -215,6 +215,9 @@ pub struct Settings {
     /// The npm registry that plugins are installed from [default: what npm is configured for].
     #[arg(long, env = "FLOWCD_PLUGIN_REGISTRY", value_name = "URL")]
     pub plugin_registry: Option<String>,
+    /// A file of certificates (PEM) that npm trusts beside its own when it installs plugins.
+    #[arg(long, env = "FLOWCD_PLUGIN_CA_FILE", value_name = "FILE")]
+    pub plugin_ca_file: Option<String>,
     /// The IP addresses of reverse proxies whose `X-Forwarded-For` is believed, separated by commas.
     #[arg(long, env = "FLOWCD_TRUSTED_PROXIES", value_name = "IPS")]
     pub trusted_proxies: Option<String>,

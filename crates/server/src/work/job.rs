@@ -56,7 +56,7 @@ pub(super) fn job(work: &Work, claimed: ClaimedTask) -> Result<Job, String> {
         plugins: Plugins {
             installed: config.plugins.clone(),
             registry: config.plugin_registry.clone(),
-            ca_file: None,
+            ca_file: config.plugin_ca_file.clone(),
             repositories: config.policy,
             caches: config.caches_of(&task.user_id, &task.app_id),
         },
