@@ -8,6 +8,8 @@ use std::{fmt, ops::Range, path::Path};
 
 use serde_json::{Map, Value};
 
+mod complaint;
+mod dialect;
 mod eval;
 mod function;
 mod hash;
@@ -190,6 +192,28 @@ pub(crate) fn condition(text: &str, scope: &Scope<'_>) -> Result<bool, ExprError
         .value(&parsed.tree, parsed.root)
         .map_err(fail)?;
     Ok(value.text().trim() == "true")
+}
+
+/// The value of a JEXL expression; nothing where it is undefined.
+pub(crate) fn jexl_value(
+    source: &str,
+    vars: &Map<String, Value>,
+) -> Result<(Value, bool), ExprError> {
+    let fail = |fault| ExprError::new(fault, source);
+    let parsed = parser::parse_jexl(source).map_err(fail)?;
+    let value = Evaluator::without_functions(vars)
+        .value(&parsed.tree, parsed.root)
+        .map_err(fail)?;
+    let is_truthy = value.is_truthy();
+    Ok((value.into_json(), is_truthy))
+}
+
+/// Whether JEXL can read an expression.
+pub(crate) fn check_jexl(source: &str) -> Result<(), ExprError> {
+    match parser::parse_jexl(source) {
+        Ok(_) => Ok(()),
+        Err(fault) => Err(ExprError::new(fault, source)),
+    }
 }
 
 /// The text that a value of this kind has in the place of `${{ }}`.

@@ -12,6 +12,7 @@ mod event;
 mod expr;
 pub mod git;
 pub mod inputs;
+pub mod jexl;
 mod job;
 mod lines;
 pub mod lint;

@@ -2,54 +2,103 @@
 
 use std::borrow::Cow;
 
+use serde_json::{Map, Value as Json};
+
 use super::{
     Fault, MAX_WORK, Scope,
-    function::{check_size, is_function},
+    function::{Function, check_size, is_function},
     tree::{Binary, Kind, NodeId, Tree, Unary},
-    value::Value,
+    value::{Value, power},
 };
 
 /// Evaluates trees, within a limit on the work that all of them take together.
 pub(super) struct Evaluator<'s> {
-    scope: &'s Scope<'s>,
+    vars: &'s Map<String, Json>,
+    /// What functions can see. JEXL has none.
+    scope: Option<&'s Scope<'s>>,
     work: usize,
 }
 
+/// A tree, and the item that JEXL's `.name` is about while a filter looks at one.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    tree: &'a Tree,
+    item: Option<&'a Json>,
+}
+
 impl<'s> Evaluator<'s> {
-    /// An evaluator that has done nothing yet.
+    /// An evaluator of pipeline expressions that has done nothing yet.
     pub(super) fn new(scope: &'s Scope<'s>) -> Self {
-        Self { scope, work: 0 }
+        Self {
+            vars: scope.vars,
+            scope: Some(scope),
+            work: 0,
+        }
+    }
+
+    /// An evaluator of JEXL that has done nothing yet.
+    pub(super) fn without_functions(vars: &'s Map<String, Json>) -> Self {
+        Self {
+            vars,
+            scope: None,
+            work: 0,
+        }
     }
 
     /// The value of a node.
-    ///
-    /// What leans to the left (`a + b + c`, `a.b.c`) is followed in a loop; only what nests recurses, and the parser
-    /// has limited that.
     pub(super) fn value<'a>(&mut self, tree: &'a Tree, id: NodeId) -> Result<Value<'a>, Fault>
     where
         's: 'a,
     {
+        self.value_in(View { tree, item: None }, id)
+    }
+
+    /// The value of a node, where a filter may be looking at an item.
+    ///
+    /// What leans to the left (`a + b + c`, `a.b.c`) is followed in a loop; only what nests recurses, and the parser
+    /// has limited that.
+    fn value_in<'a>(&mut self, view: View<'a>, id: NodeId) -> Result<Value<'a>, Fault>
+    where
+        's: 'a,
+    {
+        let tree = view.tree;
         let mut spine = Vec::new();
         let mut at = id;
         while let Kind::Binary { left: inner, .. }
         | Kind::Member { object: inner, .. }
-        | Kind::Index { object: inner, .. } = &tree.node(at).kind
+        | Kind::Index { object: inner, .. }
+        | Kind::First { object: inner }
+        | Kind::Filter { object: inner, .. } = &tree.node(at).kind
         {
             spine.push(at);
             at = *inner;
         }
-        let mut value = self.head(tree, at)?;
+        let mut value = self.head(view, at)?;
         for id in spine.into_iter().rev() {
             self.work(tree, id, 1)?;
             value = match &tree.node(id).kind {
                 Kind::Member { name, .. } => self.property(tree, id, value, name)?,
                 Kind::Index { index, .. } => {
-                    let key = self.value(tree, *index)?;
+                    let key = self.value_in(view, *index)?;
                     self.property(tree, id, value, &key.string())?
                 }
+                Kind::First { .. } => match value.is_list() {
+                    true => value.property("0"),
+                    false => value,
+                },
+                Kind::Filter {
+                    condition,
+                    is_relative: true,
+                    ..
+                } => self.filter(tree, value, *condition)?,
+                Kind::Filter { condition, .. } => match self.value_in(view, *condition)? {
+                    Value::Bool(true) => value,
+                    Value::Bool(false) => Value::Undefined,
+                    key => self.property(tree, id, value, &key.string())?,
+                },
                 Kind::Binary {
                     operator, right, ..
-                } => self.binary(tree, id, *operator, value, *right)?,
+                } => self.binary(view, id, *operator, value, *right)?,
                 _ => value,
             };
         }
@@ -57,10 +106,11 @@ impl<'s> Evaluator<'s> {
     }
 
     /// The value of a node that does not lean to the left.
-    fn head<'a>(&mut self, tree: &'a Tree, id: NodeId) -> Result<Value<'a>, Fault>
+    fn head<'a>(&mut self, view: View<'a>, id: NodeId) -> Result<Value<'a>, Fault>
     where
         's: 'a,
     {
+        let tree = view.tree;
         self.work(tree, id, 1)?;
         let node = tree.node(id);
         Ok(match &node.kind {
@@ -69,17 +119,17 @@ impl<'s> Evaluator<'s> {
             Kind::Bool(value) => Value::Bool(*value),
             Kind::Number(number) => Value::Number(*number),
             Kind::Text(text) => Value::Text(Cow::Borrowed(text)),
-            Kind::Name(name) => match self.scope.vars.get(name) {
+            Kind::Name(name) => match self.vars.get(name) {
                 Some(json) => Value::borrowed(json),
                 // A condition `failure` would never hold, and nobody would know why.
-                None if is_function(name) => {
+                None if self.scope.is_some() && is_function(name) => {
                     let message = format!("`{name}` is a function: write `{name}()`");
                     return Err(Fault::new(message, node.span.clone()));
                 }
                 None => Value::Undefined,
             },
             Kind::Unary { operator, operand } => {
-                let value = self.value(tree, *operand)?;
+                let value = self.value_in(view, *operand)?;
                 match operator {
                     Unary::Not => Value::Bool(!value.is_truthy()),
                     Unary::Negate => Value::Number(-value.number()),
@@ -90,30 +140,107 @@ impl<'s> Evaluator<'s> {
                 condition,
                 then,
                 otherwise,
-            } => match self.value(tree, *condition)?.is_truthy() {
-                true => self.value(tree, *then)?,
-                false => self.value(tree, *otherwise)?,
+            } => match self.value_in(view, *condition)?.is_truthy() {
+                true => self.value_in(view, *then)?,
+                false => self.value_in(view, *otherwise)?,
             },
+            Kind::Relative(name) => match view.item {
+                Some(item) => Value::borrowed(item).property(name),
+                None => self
+                    .vars
+                    .get(name)
+                    .map_or(Value::Undefined, Value::borrowed),
+            },
+            Kind::List(items) => {
+                let mut list = Vec::with_capacity(items.len());
+                for item in items {
+                    list.push(self.part(view, *item)?);
+                }
+                Value::owned(Json::Array(list))
+            }
+            Kind::Map(entries) => {
+                let mut map = Map::new();
+                for (name, entry) in entries {
+                    map.insert(name.clone(), self.part(view, *entry)?);
+                }
+                Value::owned(Json::Object(map))
+            }
             Kind::Call {
                 function,
                 arguments,
-            } => {
-                let mut values = Vec::with_capacity(arguments.len());
-                for argument in arguments {
-                    let value = self.value(tree, *argument)?;
-                    self.work(tree, id, size(&value))?;
-                    values.push(value);
-                }
-                let value = function
-                    .call(&values, self.scope)
-                    .map_err(|message| Fault::new(message, node.span.clone()))?;
-                self.work(tree, id, size(&value))?;
-                value
-            }
-            Kind::Binary { .. } | Kind::Member { .. } | Kind::Index { .. } => {
-                self.value(tree, id)?
-            }
+            } => self.call(view, id, *function, arguments)?,
+            Kind::Binary { .. }
+            | Kind::Member { .. }
+            | Kind::Index { .. }
+            | Kind::First { .. }
+            | Kind::Filter { .. } => self.value_in(view, id)?,
         })
+    }
+
+    fn call<'a>(
+        &mut self,
+        view: View<'a>,
+        id: NodeId,
+        function: Function,
+        arguments: &[NodeId],
+    ) -> Result<Value<'a>, Fault>
+    where
+        's: 'a,
+    {
+        let span = || view.tree.node(id).span.clone();
+        let scope = self
+            .scope
+            .ok_or_else(|| Fault::new("functions are not supported", span()))?;
+        let mut values = Vec::with_capacity(arguments.len());
+        for argument in arguments {
+            let value = self.value_in(view, *argument)?;
+            self.work(view.tree, id, size(&value))?;
+            values.push(value);
+        }
+        let value = function
+            .call(&values, scope)
+            .map_err(|message| Fault::new(message, span()))?;
+        self.work(view.tree, id, size(&value))?;
+        Ok(value)
+    }
+
+    /// A part of a list or an object that is made: a copy, which is work.
+    fn part(&mut self, view: View<'_>, id: NodeId) -> Result<Json, Fault> {
+        let value = self.value_in(view, id)?;
+        self.work(view.tree, id, size(&value))?;
+        Ok(value.into_json())
+    }
+
+    /// The items for which a condition holds that looks at them. What is no list counts as one item, and what is
+    /// undefined as none.
+    fn filter<'a>(
+        &mut self,
+        tree: &Tree,
+        object: Value<'a>,
+        condition: NodeId,
+    ) -> Result<Value<'a>, Fault> {
+        let single;
+        let items = match &object {
+            Value::Undefined => &[],
+            Value::Tree(json) if json.is_array() => json.as_array().map_or(&[][..], Vec::as_slice),
+            _ => {
+                self.work(tree, condition, size(&object))?;
+                single = [object.into_json()];
+                &single
+            }
+        };
+        let mut kept = Vec::new();
+        for item in items {
+            let view = View {
+                tree,
+                item: Some(item),
+            };
+            if self.value_in(view, condition)?.is_truthy() {
+                self.work(tree, condition, tree_size(item))?;
+                kept.push(item.clone());
+            }
+        }
+        Ok(Value::owned(Json::Array(kept)))
     }
 
     fn property<'a>(
@@ -132,7 +259,7 @@ impl<'s> Evaluator<'s> {
 
     fn binary<'a>(
         &mut self,
-        tree: &'a Tree,
+        view: View<'a>,
         id: NodeId,
         operator: Binary,
         left: Value<'a>,
@@ -141,6 +268,7 @@ impl<'s> Evaluator<'s> {
     where
         's: 'a,
     {
+        let tree = view.tree;
         let is_decided = match operator {
             Binary::Coalesce => !left.is_absent(),
             Binary::Or => left.is_truthy(),
@@ -150,7 +278,7 @@ impl<'s> Evaluator<'s> {
         if is_decided {
             return Ok(left);
         }
-        let right = self.value(tree, right)?;
+        let right = self.value_in(view, right)?;
         if matches!(operator, Binary::Coalesce | Binary::Or | Binary::And) {
             return Ok(right);
         }
@@ -169,6 +297,9 @@ impl<'s> Evaluator<'s> {
             Binary::Multiply => Value::Number(left.number() * right.number()),
             Binary::Divide => Value::Number(left.number() / right.number()),
             Binary::Remainder => Value::Number(left.number() % right.number()),
+            Binary::Floor => Value::Number((left.number() / right.number()).floor()),
+            Binary::Power => Value::Number(power(left.number(), right.number())),
+            Binary::In => Value::Bool(is_in(&left, &right)),
             Binary::Add | Binary::Coalesce | Binary::Or | Binary::And => {
                 let sum = add(left, &right);
                 if let Value::Text(text) = &sum {
@@ -205,12 +336,25 @@ fn size(value: &Value<'_>) -> usize {
     }
 }
 
-fn tree_size(json: &serde_json::Value) -> usize {
+fn tree_size(json: &Json) -> usize {
     match json {
-        serde_json::Value::String(text) => 1 + text.len() / BYTES_PER_UNIT,
-        serde_json::Value::Array(items) => 1 + items.iter().map(tree_size).sum::<usize>(),
-        serde_json::Value::Object(entries) => 1 + entries.values().map(tree_size).sum::<usize>(),
+        Json::String(text) => 1 + text.len() / BYTES_PER_UNIT,
+        Json::Array(items) => 1 + items.iter().map(tree_size).sum::<usize>(),
+        Json::Object(entries) => 1 + entries.values().map(tree_size).sum::<usize>(),
         _ => 1,
+    }
+}
+
+/// JEXL's `in`: a part of a text, or an item of a list.
+fn is_in(wanted: &Value<'_>, collection: &Value<'_>) -> bool {
+    match collection {
+        Value::Text(text) => text.contains(&*wanted.string()),
+        Value::Tree(json) => json.as_array().is_some_and(|items| {
+            items
+                .iter()
+                .any(|item| Value::borrowed(item).is_same(wanted))
+        }),
+        _ => false,
     }
 }
 

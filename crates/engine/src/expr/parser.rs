@@ -6,54 +6,14 @@
 use std::ops::Range;
 
 use super::{
-    Fault, MAX_DEPTH,
+    Fault, MAX_DEPTH, complaint,
+    dialect::{Dialect, UNARY_POWER},
     function::Function,
     token::{Lexer, Token},
     tree::{Binary, Kind, NodeId, Tree, Unary},
 };
 
-/// How strongly the unary operators bind; above every binary operator, below `.`, `[]` and calls.
-const UNARY_POWER: u8 = 10;
-
-/// Words that JavaScript keeps for itself. None of them can be a variable.
-const RESERVED: [&str; 36] = [
-    "await",
-    "break",
-    "case",
-    "catch",
-    "class",
-    "const",
-    "continue",
-    "debugger",
-    "default",
-    "delete",
-    "do",
-    "else",
-    "export",
-    "extends",
-    "finally",
-    "for",
-    "function",
-    "if",
-    "import",
-    "in",
-    "instanceof",
-    "let",
-    "new",
-    "return",
-    "static",
-    "super",
-    "switch",
-    "this",
-    "throw",
-    "try",
-    "var",
-    "void",
-    "while",
-    "with",
-    "yield",
-    "enum",
-];
+mod jexl;
 
 /// Reads one expression.
 #[derive(Debug)]
@@ -63,6 +23,9 @@ pub(super) struct Parser<'s> {
     span: Range<usize>,
     tree: Tree,
     depth: usize,
+    dialect: Dialect,
+    /// Whether what is being read looks at the item of a filter.
+    is_relative: bool,
 }
 
 /// An expression, and the byte of the text after it.
@@ -75,7 +38,18 @@ pub(super) struct Parsed {
 
 /// Reads the expression at the byte `start` of `text`: up to the end, or in a template up to its `}}`.
 pub(super) fn parse(text: &str, start: usize, is_template: bool) -> Result<Parsed, Fault> {
-    let mut lexer = Lexer::new(text, start, is_template);
+    read(
+        Lexer::new(text, start, is_template, Dialect::Pipeline),
+        Dialect::Pipeline,
+    )
+}
+
+/// Reads a JEXL expression.
+pub(super) fn parse_jexl(text: &str) -> Result<Parsed, Fault> {
+    read(Lexer::new(text, 0, false, Dialect::Jexl), Dialect::Jexl)
+}
+
+fn read(mut lexer: Lexer<'_>, dialect: Dialect) -> Result<Parsed, Fault> {
     let (token, span) = lexer.next()?;
     let mut parser = Parser {
         lexer,
@@ -83,6 +57,8 @@ pub(super) fn parse(text: &str, start: usize, is_template: bool) -> Result<Parse
         span,
         tree: Tree::default(),
         depth: 0,
+        dialect,
+        is_relative: false,
     };
     if parser.token == Token::End {
         return Err(Fault::new("the expression is empty", parser.span));
@@ -111,11 +87,14 @@ impl Parser<'_> {
         let mut left = self.operand()?;
         while let Token::Mark(mark) = self.token {
             match mark {
+                "." | "[" | "(" | "|" if self.dialect == Dialect::Jexl => {
+                    left = self.jexl_suffix(left, mark)?;
+                }
                 "." | "?." => left = self.member(left, mark)?,
                 "[" => left = self.index(left)?,
                 "(" => left = self.call(left)?,
                 "?" if min_power == 0 => left = self.choice(left)?,
-                _ => match binary(mark) {
+                _ => match self.dialect.binary(mark) {
                     Some((operator, power)) if power > min_power => {
                         left = self.binary(left, operator, power)?;
                     }
@@ -127,11 +106,23 @@ impl Parser<'_> {
         Ok(left)
     }
 
+    /// Reads an expression between brackets or other marks of its own.
+    fn inner(&mut self) -> Result<NodeId, Fault> {
+        // It does not make the one around it look at a filter's item.
+        let is_relative = self.is_relative;
+        let inner = self.expression(0);
+        self.is_relative = is_relative;
+        inner
+    }
+
     fn operand(&mut self) -> Result<NodeId, Fault> {
-        let unary = match &self.token {
-            Token::Mark("!") => Some(Unary::Not),
-            Token::Mark("-") => Some(Unary::Negate),
-            Token::Name(name) if name == "typeof" => Some(Unary::Typeof),
+        if let Some(operand) = self.jexl_operand()? {
+            return Ok(operand);
+        }
+        let unary = match (&self.token, self.dialect) {
+            (Token::Mark("!"), _) => Some(Unary::Not),
+            (Token::Mark("-"), Dialect::Pipeline) => Some(Unary::Negate),
+            (Token::Name(name), Dialect::Pipeline) if name == "typeof" => Some(Unary::Typeof),
             _ => None,
         };
         if let Some(operator) = unary {
@@ -142,7 +133,7 @@ impl Parser<'_> {
         }
         if self.token == Token::Mark("(") {
             self.advance()?;
-            let inner = self.expression(0)?;
+            let inner = self.inner()?;
             self.expect(")")?;
             self.tree.group(inner);
             return Ok(inner);
@@ -153,9 +144,10 @@ impl Parser<'_> {
             Token::Name(name) => match name.as_str() {
                 "true" => Kind::Bool(true),
                 "false" => Kind::Bool(false),
+                name if self.dialect == Dialect::Jexl => Kind::Name(name.to_owned()),
                 "null" => Kind::Null,
                 "undefined" => Kind::Undefined,
-                name if RESERVED.contains(&name) => return Err(self.unexpected("a value")),
+                name if complaint::is_reserved(name) => return Err(self.unexpected("a value")),
                 name => Kind::Name(name.to_owned()),
             },
             Token::Mark(_) | Token::End => return Err(self.unexpected("a value")),
@@ -181,7 +173,7 @@ impl Parser<'_> {
 
     fn index(&mut self, object: NodeId) -> Result<NodeId, Fault> {
         self.advance()?;
-        let index = self.expression(0)?;
+        let index = self.inner()?;
         let end = self.expect("]")?.end;
         let span = self.tree.node(object).span.start..end;
         Ok(self.tree.add(Kind::Index { object, index }, span))
@@ -195,13 +187,13 @@ impl Parser<'_> {
                 Fault::new(format!("unknown function `{name}`"), span.clone())
                     .suggest(Function::nearest(name))
             })?,
-            Kind::Member { name, .. } => return Err(Fault::new(method_hint(name), span)),
+            Kind::Member { name, .. } => return Err(Fault::new(complaint::method(name), span)),
             _ => return Err(Fault::new("only a function can be called", span)),
         };
         self.advance()?;
         let mut arguments = Vec::new();
         while self.token != Token::Mark(")") {
-            arguments.push(self.expression(0)?);
+            arguments.push(self.inner()?);
             match self.token {
                 Token::Mark(",") => self.advance()?,
                 Token::Mark(")") => break,
@@ -223,9 +215,12 @@ impl Parser<'_> {
 
     fn choice(&mut self, condition: NodeId) -> Result<NodeId, Fault> {
         self.advance()?;
-        let then = self.expression(0)?;
+        if self.dialect == Dialect::Jexl && self.token == Token::Mark(":") {
+            return self.elvis(condition);
+        }
+        let then = self.inner()?;
         self.expect(":")?;
-        let otherwise = self.expression(0)?;
+        let otherwise = self.inner()?;
         let span = self.tree.node(condition).span.start..self.tree.node(otherwise).span.end;
         let kind = Kind::Choice {
             condition,
@@ -238,7 +233,7 @@ impl Parser<'_> {
     fn binary(&mut self, left: NodeId, operator: Binary, power: u8) -> Result<NodeId, Fault> {
         let (_, sign) = self.advance()?;
         let right = self.expression(power)?;
-        // JavaScript refuses this, too: nobody can say from memory which of them binds more strongly.
+        // JavaScript refuses this, too (JEXL has no such operator): nobody can say from memory which of them binds more strongly.
         let is_other = |id: NodeId| {
             let node = self.tree.node(id);
             let Kind::Binary {
@@ -285,83 +280,7 @@ impl Parser<'_> {
 
     /// Says what is wrong with the current token, where `expected` should be.
     fn unexpected(&self, expected: &str) -> Fault {
-        let suggestion = match &self.token {
-            Token::Name(name) if name == "and" => Some("&&"),
-            Token::Name(name) if name == "or" => Some("||"),
-            _ => None,
-        };
-        let message = match &self.token {
-            Token::End => format!("the expression ends where {expected} is expected"),
-            Token::Mark("=") => "assignments are not supported (`==` compares)".to_owned(),
-            Token::Mark("++" | "--") => "assignments are not supported".to_owned(),
-            Token::Mark("=>") => "functions cannot be defined".to_owned(),
-            Token::Mark(";") => "statements are not supported, only one expression".to_owned(),
-            Token::Mark("`") => {
-                "template literals are not supported (use `+` or `format()`)".to_owned()
-            }
-            Token::Mark("{") => "object literals and statements are not supported".to_owned(),
-            Token::Mark("[") => {
-                "array literals are not supported (use `fromJSON('[..]')`)".to_owned()
-            }
-            Token::Mark("...") => "spreading is not supported".to_owned(),
-            Token::Mark(mark)
-                if mark.len() > 1 && mark.ends_with('=') && binary(mark).is_none() =>
-            {
-                "assignments are not supported".to_owned()
-            }
-            Token::Mark(mark @ ("**" | "&" | "|" | "^" | "~" | "<<" | ">>" | ">>>")) => {
-                format!("the operator `{mark}` is not supported")
-            }
-            Token::Mark("+") => "the operator `+` needs a value on its left".to_owned(),
-            Token::Mark(mark) => format!("expected {expected}, found `{mark}`"),
-            Token::Name(name) => match name.as_str() {
-                "and" | "or" => format!("expected an operator, found `{name}`"),
-                "in" => "the operator `in` is not supported (use `contains()`)".to_owned(),
-                word if RESERVED.contains(&word) => format!("`{word}` is not supported"),
-                word => format!("expected {expected}, found `{word}`"),
-            },
-            Token::Number(_) => format!("expected {expected}, found a number"),
-            Token::Text(_) => format!("expected {expected}, found a string"),
-        };
-        Fault::new(message, self.span.clone()).suggest(suggestion)
+        let message = complaint::unexpected(&self.token, expected, self.dialect);
+        Fault::new(message, self.span.clone()).suggest(complaint::meant(&self.token))
     }
-}
-
-/// The operator, and how strongly it binds.
-fn binary(mark: &str) -> Option<(Binary, u8)> {
-    Some(match mark {
-        "??" => (Binary::Coalesce, 1),
-        "||" => (Binary::Or, 2),
-        "&&" => (Binary::And, 3),
-        "==" => (Binary::Equal, 4),
-        "!=" => (Binary::NotEqual, 4),
-        "===" => (Binary::Same, 4),
-        "!==" => (Binary::NotSame, 4),
-        "<" => (Binary::Less, 5),
-        "<=" => (Binary::LessOrEqual, 5),
-        ">" => (Binary::Greater, 5),
-        ">=" => (Binary::GreaterOrEqual, 5),
-        "+" => (Binary::Add, 6),
-        "-" => (Binary::Subtract, 6),
-        "*" => (Binary::Multiply, 7),
-        "/" => (Binary::Divide, 7),
-        "%" => (Binary::Remainder, 7),
-        _ => return None,
-    })
-}
-
-/// Methods are not called, but most of what people want from them is there.
-fn method_hint(method: &str) -> String {
-    let instead = match method {
-        "includes" | "indexOf" => "use `contains(text, part)`",
-        "startsWith" => "use `startsWith(text, part)`",
-        "endsWith" => "use `endsWith(text, part)`",
-        "join" => "use `join(list, ',')`",
-        "concat" => "use `+`",
-        "toString" => "use `'' + value`",
-        "stringify" => "use `toJSON(value)`",
-        "parse" => "use `fromJSON(text)`",
-        _ => return format!("methods are not supported: `{method}`"),
-    };
-    format!("methods are not supported: `{method}` ({instead})")
 }

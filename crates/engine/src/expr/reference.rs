@@ -116,7 +116,18 @@ pub(super) fn collect(parsed: &Parsed, span: &Range<usize>, references: &mut Vec
                         .map(|argument| (*argument, is_carried)),
                 );
             }
+            // These are JEXL's, and nobody asks about it; but no way through them is overlooked.
+            Kind::First { object } => open.push((*object, is_carried)),
+            Kind::Filter {
+                object, condition, ..
+            } => {
+                open.push((*condition, false));
+                open.push((*object, is_carried));
+            }
+            Kind::List(items) => open.extend(items.iter().map(|item| (*item, is_carried))),
+            Kind::Map(entries) => open.extend(entries.iter().map(|entry| (entry.1, is_carried))),
             Kind::Name(_)
+            | Kind::Relative(_)
             | Kind::Undefined
             | Kind::Null
             | Kind::Bool(_)
@@ -183,7 +194,10 @@ fn carries(operator: Binary) -> (bool, bool) {
         | Binary::Subtract
         | Binary::Multiply
         | Binary::Divide
-        | Binary::Remainder => (false, false),
+        | Binary::Remainder
+        | Binary::Floor
+        | Binary::Power
+        | Binary::In => (false, false),
     }
 }
 

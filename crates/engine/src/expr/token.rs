@@ -2,7 +2,7 @@
 
 use std::{iter::Peekable, ops::Range, str::CharIndices};
 
-use super::{Fault, MAX_SOURCE_BYTES};
+use super::{Fault, MAX_SOURCE_BYTES, dialect::Dialect};
 
 /// The smallest part of an expression that means something.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,15 +20,6 @@ pub(super) enum Token {
     End,
 }
 
-/// Longest first, so that the first one that fits is the right one.
-const MARKS: [&str; 54] = [
-    ">>>=", "...", "===", "!==", "**=", "<<=", ">>=", ">>>", "&&=", "||=", "??=", "=>", "==", "!=",
-    "<=", ">=", "&&", "||", "??", "?.", "++", "--", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=",
-    "<<", ">>", "**", "+", "-", "*", "/", "%", "<", ">", "!", "?", ":", ".", ",", "(", ")", "[",
-    "]", "=", "&", "|", "^", "~",
-];
-const OTHER_MARKS: [&str; 7] = ["{", "}", ";", "`", "@", "#", "\\"];
-
 /// Reads tokens off a text, from an offset on.
 #[derive(Debug)]
 pub(super) struct Lexer<'s> {
@@ -36,16 +27,18 @@ pub(super) struct Lexer<'s> {
     start: usize,
     at: usize,
     is_template: bool,
+    dialect: Dialect,
 }
 
 impl<'s> Lexer<'s> {
     /// Starts at the byte `start` of `text`. In a template, `}}` ends the expression.
-    pub(super) fn new(text: &'s str, start: usize, is_template: bool) -> Self {
+    pub(super) fn new(text: &'s str, start: usize, is_template: bool, dialect: Dialect) -> Self {
         Self {
             text,
             start,
             at: start,
             is_template,
+            dialect,
         }
     }
 
@@ -78,10 +71,14 @@ impl<'s> Lexer<'s> {
             '"' | '\'' => self.text(first)?,
             '0'..='9' => self.number()?,
             '.' if trimmed[1..].starts_with(|c: char| c.is_ascii_digit()) => self.number()?,
-            _ if is_name_start(first) => {
-                let length = trimmed.find(|c| !is_name_part(c)).unwrap_or(trimmed.len());
+            _ if self.dialect.is_name_start(first) => {
+                let is_part = |c| self.dialect.is_name_part(c);
+                let length = trimmed.find(|c| !is_part(c)).unwrap_or(trimmed.len());
                 self.at += length;
-                Token::Name(trimmed[..length].to_owned())
+                match (&trimmed[..length], self.dialect) {
+                    ("in", Dialect::Jexl) => Token::Mark("in"),
+                    (name, _) => Token::Name(name.to_owned()),
+                }
             }
             _ => self.mark(trimmed)?,
         };
@@ -92,9 +89,10 @@ impl<'s> Lexer<'s> {
         // `a?.5:b` is a choice, as in JavaScript.
         let is_choice =
             rest.starts_with("?.") && rest[2..].starts_with(|c: char| c.is_ascii_digit());
-        let found = MARKS
+        let found = self
+            .dialect
+            .marks()
             .iter()
-            .chain(&OTHER_MARKS)
             .find(|mark| rest.starts_with(**mark) && !(is_choice && **mark == "?."));
         match (found, rest.chars().next()) {
             (Some(mark), _) => {
@@ -113,6 +111,12 @@ impl<'s> Lexer<'s> {
         let rest = &self.text[self.at..];
         let bytes = rest.as_bytes();
         let start = self.at;
+        if self.dialect == Dialect::Jexl {
+            let length = jexl_number(bytes);
+            self.at += length;
+            let number = rest[..length].parse().unwrap_or(f64::NAN);
+            return Ok(Token::Number(number));
+        }
         let radix = match bytes.get(..2) {
             Some(b"0x" | b"0X") => Some(16),
             Some(b"0o" | b"0O") => Some(8),
@@ -158,7 +162,12 @@ impl<'s> Lexer<'s> {
                     self.at = start + 1 + offset + 1;
                     return Ok(Token::Text(value));
                 }
-                '\n' | '\r' => return Err(unclosed()),
+                '\\' if self.dialect == Dialect::Jexl => {
+                    // There are two escapes. Before anything else the backslash is one of the text.
+                    let escaped = chars.next_if(|(_, c)| *c == quote || *c == '\\');
+                    value.push(escaped.map_or('\\', |(_, c)| c));
+                }
+                '\n' | '\r' if self.dialect == Dialect::Pipeline => return Err(unclosed()),
                 '\\' => {
                     let at = start + 1 + offset;
                     escape(&mut chars, &mut value).ok_or_else(|| {
@@ -177,13 +186,17 @@ pub(super) fn is_space(c: char) -> bool {
     c.is_whitespace() && c != '\u{85}' || c == '\u{feff}'
 }
 
-/// Whether a name can begin with it.
-fn is_name_start(c: char) -> bool {
-    c.is_alphabetic() || c == '_' || c == '$'
-}
-
-fn is_name_part(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$'
+/// The length of a JEXL number: digits, with others behind a point or not. The rest of JavaScript's is not in it.
+fn jexl_number(bytes: &[u8]) -> usize {
+    let n_digits = |from: usize| {
+        let digits = bytes[from..].iter();
+        digits.take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let whole = n_digits(0);
+    match bytes.get(whole) {
+        Some(b'.') if n_digits(whole + 1) > 0 => whole + 1 + n_digits(whole + 1),
+        _ => whole,
+    }
 }
 
 /// Digits of a radix, as the literal and `Number("0x..")` have them.

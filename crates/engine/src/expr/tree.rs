@@ -47,6 +47,22 @@ pub(super) enum Kind {
         object: NodeId,
         index: NodeId,
     },
+    /// JEXL's `.name`: a property of the item that a filter looks at.
+    Relative(String),
+    /// JEXL's `object[condition]`: the items for which the condition holds when it looks at them, else a property.
+    Filter {
+        object: NodeId,
+        condition: NodeId,
+        is_relative: bool,
+    },
+    /// The first item of a list, and anything else as it is: what JEXL takes properties of.
+    First {
+        object: NodeId,
+    },
+    /// `[a, b]`
+    List(Vec<NodeId>),
+    /// `{name: a}`
+    Map(Vec<(String, NodeId)>),
     Call {
         function: Function,
         arguments: Vec<NodeId>,
@@ -95,6 +111,12 @@ pub(super) enum Binary {
     Multiply,
     Divide,
     Remainder,
+    /// JEXL's `//`: division without a rest.
+    Floor,
+    /// JEXL's `^`
+    Power,
+    /// JEXL's `in`
+    In,
 }
 
 impl Tree {

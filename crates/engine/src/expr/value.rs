@@ -43,6 +43,17 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// As JSON, which knows neither undefined nor numbers that are none: they are null there.
+    pub(super) fn into_json(self) -> Json {
+        match self {
+            Self::Undefined | Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(value),
+            Self::Number(number) => number_to_json(number),
+            Self::Text(text) => Json::String(text.into_owned()),
+            Self::Tree(json) => json.into_owned(),
+        }
+    }
+
     /// What `typeof` says.
     pub(super) fn type_name(&self) -> &'static str {
         match self {
@@ -68,6 +79,11 @@ impl<'a> Value<'a> {
     /// Whether it is null or undefined.
     pub(super) fn is_absent(&self) -> bool {
         matches!(self, Self::Undefined | Self::Null)
+    }
+
+    /// Whether it is an array.
+    pub(super) fn is_list(&self) -> bool {
+        matches!(self, Self::Tree(json) if json.is_array())
     }
 
     /// As a number.
@@ -208,6 +224,26 @@ pub(super) fn to_json(value: &Value<'_>) -> String {
         Value::Number(_) => "null".to_owned(),
         Value::Text(text) => Json::String(text.clone().into_owned()).to_string(),
         Value::Tree(json) => json_text(json),
+    }
+}
+
+/// A number as JSON has it: whole ones as such, and those that are none as null.
+fn number_to_json(number: f64) -> Json {
+    /// Up to here every whole number has a float of its own.
+    const MAX_WHOLE: f64 = 9_007_199_254_740_991.0;
+    let is_whole = number.fract() == 0.0 && number.abs() <= MAX_WHOLE;
+    match is_whole && !(number == 0.0 && number.is_sign_negative()) {
+        true => Json::from(number as i64),
+        false => Json::from(number),
+    }
+}
+
+/// JavaScript's `Math.pow`.
+pub(super) fn power(base: f64, exponent: f64) -> f64 {
+    // IEEE 754 has it that these are 1.
+    match base.abs() == 1.0 && exponent.is_infinite() || exponent.is_nan() {
+        true => f64::NAN,
+        false => base.powf(exponent),
     }
 }
 
