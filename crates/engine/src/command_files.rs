@@ -92,6 +92,10 @@ impl FileError {
         let message = message.into();
         Self { kind, message }
     }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
 }
 
 impl fmt::Display for FileError {

@@ -8,6 +8,7 @@ mod file;
 mod local;
 mod mirror;
 mod name;
+mod trace;
 mod url;
 
 use std::time::Duration;
@@ -18,6 +19,7 @@ use self::command::Remote;
 pub(crate) use self::{
     checkout::{CheckedOut, check_out},
     command::Git,
+    trace::Trace,
 };
 
 pub use self::{
@@ -154,5 +156,31 @@ pub async fn resolve_ref(
         .ok_or_else(|| GitError::RefNotFound {
             url: url.to_string(),
             git_ref: git_ref.to_string(),
+        })
+}
+
+/// Asks the repository which commit its default branch is at.
+pub(crate) async fn resolve_head(
+    url: &RepoUrl,
+    credential: Option<&Credential>,
+) -> Result<CommitId, GitError> {
+    let args = [
+        "ls-remote",
+        "--quiet",
+        "--end-of-options",
+        url.as_str(),
+        "HEAD",
+    ];
+    let output = Git::new(LIST_TIMEOUT)
+        .call("ls-remote", args, Some(Remote { url, credential }))
+        .await?;
+    String::from_utf8_lossy(&output)
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .find(|(_, ref_name)| *ref_name == "HEAD")
+        .and_then(|(commit, _)| commit.parse().ok())
+        .ok_or_else(|| GitError::RefNotFound {
+            url: url.to_string(),
+            git_ref: "HEAD".to_owned(),
         })
 }

@@ -8,6 +8,7 @@
 
 mod command_files;
 mod context;
+mod debug;
 mod event;
 mod expr;
 pub mod git;
@@ -28,6 +29,7 @@ mod shell;
 mod spelling;
 mod standing;
 mod step;
+mod strict;
 mod variables;
 pub mod workdir;
 

@@ -34,15 +34,35 @@ impl fmt::Display for LineError {
     }
 }
 
-/// The text of a file that a step wrote.
+/// The text of a file.
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, LineError> {
-    let line_at = |at: usize| bytes[..at].iter().filter(|byte| **byte == b'\n').count();
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| LineError::new(line_at(error.valid_up_to()), "it is not UTF-8"))?;
-    if let Some(at) = text.find('\0') {
-        return Err(LineError::new(line_at(at), "it has a NUL byte"));
+    match text_before_fault(bytes) {
+        (text, None) => Ok(text),
+        (_, Some(error)) => Err(error),
     }
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// As many lines of a file as are text, and what is wrong with the next one.
+pub(crate) fn text_before_fault(bytes: &[u8]) -> (&str, Option<LineError>) {
+    let (text, fault) = match std::str::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let valid = &bytes[..error.valid_up_to()];
+            let text = std::str::from_utf8(valid).unwrap_or_default();
+            (text, Some("it is not UTF-8"))
+        }
+    };
+    let (text, fault) = match text.find('\0') {
+        Some(at) => (&text[..at], Some("it has a NUL byte")),
+        None => (text, fault),
+    };
+    let error = fault.map(|fault| LineError::new(text.matches('\n').count(), fault));
+    let end = match error {
+        Some(_) => text.rfind('\n').map_or(0, |newline| newline + 1),
+        None => text.len(),
+    };
+    let text = &text[..end];
+    (text.strip_prefix('\u{feff}').unwrap_or(text), error)
 }
 
 /// Names and values in the order of their lines, and what is wrong with the first line that is none.
@@ -111,7 +131,7 @@ pub(crate) fn dotenv(text: &str) -> Result<Vec<(String, String)>, LineError> {
             continue;
         }
         let Some((name, value)) = line.split_once('=') else {
-            return Err(no_pair(index, line));
+            return Err(no_pair(index));
         };
         let name = check_name(index, name.trim())?;
         let value = lines.dotenv_value(index, value.trim())?;
@@ -151,7 +171,7 @@ impl<'t> Lines<'t> {
                 Ok(Some((check_name(index, name)?, value.to_owned())))
             }
             (_, Some(block)) => self.block(index, block).map(Some),
-            (_, None) => Err(no_pair(index, line)),
+            (_, None) => Err(no_pair(index)),
         }
     }
 
@@ -208,10 +228,8 @@ impl<'t> Lines<'t> {
                 if after.is_empty() || after.starts_with('#') {
                     return Ok(inside);
                 }
-                return Err(LineError::new(
-                    index,
-                    format!("`{}` stands after the end of the value", shorten(after)),
-                ));
+                let message = "something stands after the end of the quoted value";
+                return Err(LineError::new(index, message));
             }
             let Some((_, next)) = self.next() else {
                 return Err(LineError::new(index, format!("no {quote} ends the value")));
@@ -253,27 +271,14 @@ fn check_name(index: usize, name: &str) -> Result<String, LineError> {
         true => Ok(name.to_owned()),
         false => Err(LineError::new(
             index,
-            format!("`{}` is no name", shorten(name)),
+            "a name is one word, of at most 256 bytes",
         )),
     }
 }
 
-fn no_pair(index: usize, line: &str) -> LineError {
-    let line = shorten(line);
-    LineError::new(
-        index,
-        format!("`{line}` is neither `name=value` nor `name<<END`"),
-    )
-}
-
-/// The beginning of a text, in what can be printed.
-fn shorten(text: &str) -> String {
-    const MAX_CHARS: usize = 40;
-    let mut short: String = text.escape_debug().take(MAX_CHARS).collect();
-    if text.chars().nth(MAX_CHARS).is_some() {
-        short.push_str("..");
-    }
-    short
+/// What is in the line is not told: such files are full of secrets.
+fn no_pair(index: usize) -> LineError {
+    LineError::new(index, "it is neither `name=value` nor `name<<END`")
 }
 
 #[cfg(test)]

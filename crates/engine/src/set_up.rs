@@ -1,37 +1,89 @@
 //! The beginning of a run: its folder, the checkout, the pipeline.
 
 use std::{
-    fs, io,
+    collections::BTreeMap,
+    io,
     path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use flowcd_model::step::{Step, StepCount, StepStatus};
+use flowcd_model::{
+    dispatch::Inputs,
+    step::{Step, StepCount, StepStatus},
+};
 use serde_json::{Map, Value};
 
 use crate::{
+    command_files::CommandFolder,
     context::Context,
     event::Event,
-    git::{self, CheckedOut, Git, GitError},
-    job::{Checkout, Contexts, Source},
+    git::{self, CheckedOut, Git, GitError, Trace},
+    inputs::check_inputs,
+    job::{Checkout, Source},
     log::StepLog,
-    parse::{Pipeline, StepSpec, parse_pipeline},
+    parse::{Pipeline, parse_pipeline},
     process::kill_marked,
     run::{Ending, Run},
     workdir::Workdir,
 };
 
+mod environment;
+mod pipeline_file;
+mod plan;
+
+use pipeline_file::read_pipeline;
+pub(crate) use plan::{Planned, Work};
+
 const NAME: &str = "Set up task";
 
-/// What the steps need to run.
+/// What the steps need to run, and what they leave for each other.
 pub(crate) struct Ready {
-    pub(crate) specs: Vec<StepSpec>,
+    pub(crate) steps: Vec<Arc<Planned>>,
     pub(crate) context: Context,
     /// Where the checkout is, with every link resolved.
     pub(crate) workspace: PathBuf,
+    pub(crate) workdir: Workdir,
+    /// Where the files go that a step tells us things by.
+    pub(crate) commands: CommandFolder,
     /// The environment that every step gets before its own.
     pub(crate) env: Vec<(String, String)>,
+    /// The pipeline's environment: templates.
+    pub(crate) pipeline_env: Arc<Map<String, Value>>,
+    /// How long all steps together may take.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) left: Left,
     /// Holds the mirror.
     _checked_out: Option<CheckedOut>,
+}
+
+/// What steps leave for those after them, beside what expressions see.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// Folders to look for programs in, the last one first.
+    pub(crate) paths: Vec<String>,
+    /// How long all outputs, and all variables, are together.
+    pub(crate) n_output_bytes: usize,
+    pub(crate) n_env_bytes: usize,
+    /// The outputs of each step by its number, unmasked.
+    pub(crate) outputs: BTreeMap<usize, Map<String, Value>>,
+    /// What a plugin is called with at the end of the run, by the index of its step.
+    pub(crate) posts: BTreeMap<usize, PostCall>,
+    /// Why the last step that failed did.
+    pub(crate) error: Option<String>,
+}
+
+/// What the call of a plugin leaves for its call at the end of the run.
+#[derive(Clone, Debug)]
+pub(crate) struct PostCall {
+    pub(crate) inputs: Map<String, Value>,
+    pub(crate) state: Option<Value>,
+}
+
+/// Where a run takes place.
+struct Place<'a> {
+    workdir: &'a Workdir,
+    workspace: &'a Path,
 }
 
 /// Why a run does not get to its steps.
@@ -60,7 +112,7 @@ impl Run {
         self.add_steps([step]).await;
         let began = self.begin(0).await;
         let mut log = self.log(StepCount::SET_UP);
-        let prepared = self.prepare(&mut log).await;
+        let prepared = self.prepare_steps(&mut log).await;
         let (ready, status, error) = match prepared {
             // A cancel that came meanwhile finds the first step pending.
             Ok((ready, steps)) => (Some((ready, steps)), StepStatus::Success, None),
@@ -86,7 +138,7 @@ impl Run {
         Some(ready)
     }
 
-    async fn prepare(&self, log: &mut StepLog) -> Result<(Ready, Vec<Step>), SetUpError> {
+    async fn prepare_steps(&self, log: &mut StepLog) -> Result<(Ready, Vec<Step>), SetUpError> {
         log.line(&format!(
             "flowcd {}, {}-{}",
             env!("CARGO_PKG_VERSION"),
@@ -103,10 +155,56 @@ impl Run {
             Source::Folder(folder) => (folder.clone(), None),
             Source::Git(checkout) => {
                 let checked_out = self.check_out(checkout, &workdir, log).await?;
-                fill_in(&mut contexts, checkout, &checked_out);
+                environment::fill_in(&mut contexts, checkout, &checked_out);
                 (workdir.workspace.clone(), Some(checked_out))
             }
         };
+        contexts.lay_over();
+        let (workspace, pipeline) = self.read_pipeline(folder, log).await?;
+        contexts.inputs = checked_inputs(&pipeline, &contexts.inputs)?;
+        let timeout = pipeline.timeout;
+        let pipeline_env = Arc::new(pipeline.env.clone());
+        let place = Place {
+            workdir: &workdir,
+            workspace: &workspace,
+        };
+        let planned = self.plan(pipeline, &place, log).await?;
+        let steps = planned
+            .iter()
+            .enumerate()
+            .map(|(index, step)| {
+                let spec = &step.spec;
+                self.pending_step(index + 1, &spec.display_name(), spec.id.as_deref())
+            })
+            .collect();
+        let root = workdir.root.clone();
+        let commands = on_a_thread(move || {
+            CommandFolder::open(&root)
+                .map_err(|error| format!("cannot open the task's folder: {error}"))
+        })
+        .await?;
+        let ready = Ready {
+            steps: planned,
+            context: Context::new(&contexts, &self.job.secrets, &self.job.envs),
+            env: environment::well_known(&self.job, &workdir, &workspace, &contexts),
+            pipeline_env,
+            timeout,
+            commands,
+            left: Left::default(),
+            workspace,
+            workdir,
+            _checked_out: checked_out,
+        };
+        Ok((ready, steps))
+    }
+
+    /// The workspace with its links resolved, and the pipeline in it.
+    async fn read_pipeline(
+        &self,
+        folder: PathBuf,
+        log: &mut StepLog,
+    ) -> Result<(PathBuf, Pipeline), SetUpError> {
+        let began = Instant::now();
         let file = self.job.pipeline_file.clone();
         let limit = self.job.limits.max_pipeline_bytes;
         let (workspace, file, text) =
@@ -116,27 +214,17 @@ impl Run {
         for warning in &pipeline.warnings {
             log.line(&format!("Warning: {warning}")).await;
         }
-        check(&file, &pipeline)?;
+        if pipeline.steps.is_empty() {
+            return Err(SetUpError::Failed(format!(
+                "the pipeline `{file}` has no steps"
+            )));
+        }
         let n_steps = pipeline.steps.len();
         let s = if n_steps == 1 { "" } else { "s" };
         log.line(&format!("Read pipeline `{file}`: {n_steps} step{s}"))
             .await;
-        let steps = pipeline
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(index, spec)| {
-                self.pending_step(index + 1, &spec.display_name(), spec.id.as_deref())
-            })
-            .collect();
-        let ready = Ready {
-            specs: pipeline.steps,
-            context: Context::new(&contexts, &self.job.secrets, &self.job.envs),
-            env: self.environment(&workdir, &workspace, &contexts),
-            workspace,
-            _checked_out: checked_out,
-        };
-        Ok((ready, steps))
+        self.debug_time(log, "reading the pipeline", began).await;
+        Ok((workspace, pipeline))
     }
 
     async fn make_workdir(&self) -> Result<Workdir, SetUpError> {
@@ -177,16 +265,22 @@ impl Run {
             marker: Some(self.job.marker.clone()),
             timeout: self.job.limits.git_timeout,
             cancel: self.cancel.clone(),
+            trace: self.job.options.is_debug.then(Trace::default),
         };
-        let checked_out = git::check_out(checkout, &git, &workdir.workspace).await?;
+        let began = Instant::now();
+        let checked_out = git::check_out(checkout, &git, &workdir.workspace).await;
+        self.debug_git(log, &git).await;
+        let checked_out = checked_out?;
         let subject = checked_out.message.lines().next().unwrap_or_default();
         let from = if checked_out.is_fetched {
             ""
         } else {
             " (from the mirror)"
         };
+        let subject = printable(subject);
         log.line(&format!("Checked out {}{from}: {subject}", commit.short()))
             .await;
+        self.debug_time(log, "the checkout", began).await;
         self.tell(Event::CheckedOut {
             commit: commit.to_string(),
             message: self.masks.text(&checked_out.message),
@@ -194,144 +288,21 @@ impl Run {
         .await;
         Ok(checked_out)
     }
-
-    /// What every step finds in its environment. Nothing of the server's own is in it.
-    fn environment(
-        &self,
-        workdir: &Workdir,
-        workspace: &Path,
-        contexts: &Contexts,
-    ) -> Vec<(String, String)> {
-        let path = |path: &Path| path.to_string_lossy().into_owned();
-        let mut env: Vec<(String, String)> = [
-            ("PATH", self.job.limits.path.clone()),
-            ("HOME", path(&workdir.home)),
-            ("TMPDIR", path(&workdir.tmp)),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("CI", "true".to_owned()),
-            ("FLOWCD", "true".to_owned()),
-            ("SERVERLESS_CD", "serverless_cd".to_owned()),
-            ("FLOWCD_TASK_ID", self.job.task_id.to_string()),
-            ("FLOWCD_WORKSPACE", path(workspace)),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-        let events = [
-            ("FLOWCD_APP_ID", &contexts.app, "id"),
-            ("FLOWCD_REPO", &contexts.git, "clone_url"),
-            ("FLOWCD_REF", &contexts.git, "ref"),
-            ("FLOWCD_BRANCH", &contexts.git, "branch"),
-            ("FLOWCD_TAG", &contexts.git, "tag"),
-            ("FLOWCD_COMMIT", &contexts.git, "commit"),
-            ("FLOWCD_MESSAGE", &contexts.git, "message"),
-        ];
-        for (name, context, key) in events {
-            if let Some(value) = text_of(context, key) {
-                env.push((name.to_owned(), value));
-            }
-        }
-        env
-    }
 }
 
-/// A text that can be a variable: not longer than the system takes, and without the byte that ends it.
-fn text_of(context: &Map<String, Value>, key: &str) -> Option<String> {
-    const MAX_BYTES: usize = 32 * 1024;
-    let text = context.get(key)?.as_str()?;
-    let end = text.floor_char_boundary(MAX_BYTES);
-    Some(text[..end].replace('\0', ""))
+/// The inputs as the pipeline declares them, with what it says for those that were not given.
+fn checked_inputs(pipeline: &Pipeline, given: &Inputs) -> Result<Inputs, SetUpError> {
+    check_inputs(&pipeline.inputs, given).map_err(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        SetUpError::Failed(errors.join("; "))
+    })
 }
 
-/// What the checkout knows better than whoever made the job.
-fn fill_in(contexts: &mut Contexts, checkout: &Checkout, checked_out: &CheckedOut) {
-    let git = &mut contexts.git;
-    let mut fill = |key: &str, value: &str| {
-        let is_there = git
-            .get(key)
-            .and_then(Value::as_str)
-            .is_some_and(|text| !text.is_empty());
-        if !is_there {
-            git.insert(key.to_owned(), value.into());
-        }
-    };
-    fill("commit", checkout.commit.as_str());
-    fill("message", &checked_out.message);
-    fill("clone_url", checkout.url.as_str());
-    if let Some(git_ref) = &checkout.git_ref {
-        fill("ref", git_ref.as_str());
-        if let Some(branch) = git_ref.branch() {
-            fill("branch", branch);
-        }
-        if let Some(tag) = git_ref.tag() {
-            fill("tag", tag);
-        }
-    }
-}
-
-/// What parses, but is not run.
-fn check(file: &str, pipeline: &Pipeline) -> Result<(), SetUpError> {
-    if pipeline.steps.is_empty() {
-        return Err(SetUpError::Failed(format!(
-            "the pipeline `{file}` has no steps"
-        )));
-    }
-    for (index, spec) in pipeline.steps.iter().enumerate() {
-        if let (None, Some(plugin)) = (&spec.run, &spec.plugin) {
-            let number = index + 1;
-            return Err(SetUpError::Failed(format!(
-                "plugins are not supported yet: step {number} uses `{plugin}`"
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// Finds the pipeline file and reads it: the workspace with its links resolved, the file's name as found, its text.
-fn read_pipeline(
-    folder: &Path,
-    file: &str,
-    limit: u64,
-) -> Result<(PathBuf, String, Vec<u8>), String> {
-    let workspace = folder
-        .canonicalize()
-        .map_err(|error| format!("cannot open the folder `{}`: {error}", folder.display()))?;
-    let other = match file.rsplit_once('.') {
-        Some((stem, "yaml")) => Some(format!("{stem}.yml")),
-        Some((stem, "yml")) => Some(format!("{stem}.yaml")),
-        _ => None,
-    };
-    let candidates = std::iter::once(file.to_owned()).chain(other);
-    for name in candidates {
-        let path = match workspace.join(&name).canonicalize() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(format!("cannot open the pipeline `{name}`: {error}")),
-            Ok(path) => path,
-        };
-        // A link in the repository must not show a file of this machine in an error message.
-        if !path.starts_with(&workspace) {
-            return Err(format!(
-                "the pipeline `{name}` is outside of the repository"
-            ));
-        }
-        let metadata = path
-            .metadata()
-            .map_err(|error| format!("cannot read the pipeline `{name}`: {error}"))?;
-        // Reading a pipe or a device could last for ever.
-        if !metadata.is_file() {
-            return Err(format!("the pipeline `{name}` is not a file"));
-        }
-        if metadata.len() > limit {
-            return Err(format!(
-                "the pipeline `{name}` is longer than {limit} bytes"
-            ));
-        }
-        let text = fs::read(&path)
-            .map_err(|error| format!("cannot read the pipeline `{name}`: {error}"))?;
-        return Ok((workspace, name, text));
-    }
-    Err(format!(
-        "the pipeline `{file}` was not found in the repository"
-    ))
+/// A text that a terminal does not act on.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 async fn on_a_thread<T: Send + 'static>(

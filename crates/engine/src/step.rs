@@ -1,22 +1,31 @@
 //! The steps of a pipeline: whether each one runs, and what comes of it.
+//!
+//! Read on in `prepare` (what is evaluated before a step runs), `attempt` (how it runs), `retry` (how often) and
+//! `told` (what it tells by its files).
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::{sync::Arc, time::Instant};
 
 use flowcd_model::step::StepStatus;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use crate::{
-    context::EnvLayers,
-    expr::{self, GlobalStatus, Scope},
+    context::{Context, EnvLayers},
+    expr::{self, ExprError, GlobalStatus, Scope},
     log::StepLog,
-    parse::StepSpec,
-    process::{End, Program, run_program},
     run::{Ending, Run, step_count},
-    set_up::Ready,
+    set_up::{Planned, Ready, Work},
 };
+
+mod attempt;
+mod dry_run;
+mod fault;
+mod outputs;
+mod plugin_context;
+mod prepare;
+mod retry;
+mod told;
+
+use fault::{Cause, Fault};
 
 /// The system's limit for one argument and one variable.
 pub(crate) const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
@@ -30,156 +39,231 @@ enum Verdict {
     Fail(String),
 }
 
+/// What running a step came to.
+#[derive(Debug)]
+struct Performed {
+    result: Result<(), Fault>,
+    outputs: Map<String, Value>,
+    n_attempts: u32,
+}
+
+impl Performed {
+    fn failed(fault: Fault) -> Self {
+        Self {
+            result: Err(fault),
+            outputs: Map::new(),
+            n_attempts: 1,
+        }
+    }
+}
+
+/// A step in its turn.
+#[derive(Clone)]
+struct Turn {
+    number: usize,
+    step: Arc<Planned>,
+    /// How the run stands, for the status functions.
+    status: GlobalStatus,
+}
+
 impl Run {
     /// Every step in its turn.
     pub(crate) async fn run_steps(&mut self, ready: &mut Ready) {
-        for index in 0..ready.specs.len() {
+        if let Some(timeout) = ready.timeout {
+            self.standing.start_clock(timeout);
+        }
+        for index in 0..ready.steps.len() {
             if self.cancel.is_cancelled() {
                 self.standing.cancel();
             }
-            let status = self.run_step(index, ready).await;
-            if let Some(id) = &ready.specs[index].id {
-                ready.context.leave_step(id, status, Map::new());
+            let turn = Turn {
+                number: index + 1,
+                step: Arc::clone(&ready.steps[index]),
+                status: self.standing.status(),
+            };
+            let ending = self.run_step(&turn, ready).await;
+            let outputs = ending.outputs.clone();
+            // The end of a plugin has the id of its step, whose outcome it does not replace.
+            if let (Some(id), false) = (&turn.step.spec.id, turn.step.is_post()) {
+                ready.context.leave_step(id, ending.status, outputs.clone());
             }
+            ready.left.outputs.insert(turn.number, outputs);
+            if ending.error.is_some() {
+                ready.left.error.clone_from(&ending.error);
+            }
+            self.end(turn.number, ending).await;
         }
     }
 
-    async fn run_step(&mut self, index: usize, ready: &mut Ready) -> StepStatus {
-        let number = index + 1;
-        let Ready {
-            specs,
-            context,
-            workspace,
-            env: base_env,
-            ..
-        } = ready;
-        let spec = &specs[index];
-        let status = self.standing.status();
-        let env = context.enter_step(
-            EnvLayers {
-                pipeline: &spec.env,
-                files: &[],
-                own: &spec.own_env,
-            },
-            status,
-            workspace,
-        );
-        let scope = Scope {
-            vars: context.vars(),
-            status,
-            workspace: workspace.as_path(),
+    async fn run_step(&mut self, turn: &Turn, ready: &mut Ready) -> Ending {
+        let (verdict, env) = match self.enter(turn, ready).await {
+            Ok(entered) => entered,
+            Err(error) => (Verdict::Fail(error.clone()), Err(error)),
         };
-        let (status, error, began) = match decide(spec, &scope) {
-            Verdict::Skip => (StepStatus::Skipped, None, None),
-            Verdict::Cancel => (StepStatus::Cancelled, None, None),
-            Verdict::Run => {
-                let began = self.begin(number).await;
-                let mut log = self.log(step_count(number));
-                let result = match env {
-                    Ok(env) => {
-                        let env = base_env.iter().cloned().chain(env).collect();
-                        self.execute(spec, &scope, env, &mut log).await
-                    }
-                    Err(error) => Err(format!("cannot evaluate `env`: {error}")),
-                };
-                let (status, error) = self.settle(result, spec, log).await;
-                (status, error, Some(began))
-            }
-            Verdict::Fail(error) => {
-                let began = self.begin(number).await;
-                let log = self.log(step_count(number));
-                let (status, error) = self.settle(Err(error), spec, log).await;
-                (status, error, Some(began))
-            }
+        let failed = match verdict {
+            Verdict::Skip => return Ending::unrun(StepStatus::Skipped),
+            Verdict::Cancel => return Ending::unrun(StepStatus::Cancelled),
+            Verdict::Run => None,
+            Verdict::Fail(error) => Some(Fault::unfit(error)),
         };
-        let ending = Ending {
-            error,
-            began,
-            ..Ending::unrun(status)
+        let began = self.begin(turn.number).await;
+        let mut log = self.log(step_count(turn.number));
+        let performed = match failed {
+            Some(fault) => Performed::failed(fault),
+            None => self.perform(turn, env, ready, &mut log).await,
         };
-        self.end(number, ending).await;
-        status
+        self.debug_time(&mut log, "the step", began).await;
+        self.settle(performed, turn, began, log).await
     }
 
-    /// Runs the step's script. An error is why it could not.
-    async fn execute(
+    /// Makes the environment that of the step, and decides whether it runs.
+    async fn enter(
         &self,
-        spec: &StepSpec,
-        scope: &Scope<'_>,
-        env: Vec<(String, String)>,
-        log: &mut StepLog,
-    ) -> Result<End, String> {
-        let text = spec.run.as_deref().unwrap_or_default();
-        let text =
-            expr::render(text, scope).map_err(|error| format!("cannot evaluate `run`: {error}"))?;
-        check_argument("the command", &text)?;
-        for (name, value) in &env {
-            if name.is_empty() || name.contains(['=', '\0']) {
-                return Err(format!(
-                    "`{}` cannot be the name of a variable",
-                    name.escape_debug()
-                ));
-            }
-            check_argument(&format!("the variable `{name}`"), value)?;
-        }
-        let dir = working_directory(scope.workspace, spec.working_directory.as_deref()).await?;
-        let args = ["-c".into(), text.into()];
-        let program = Program {
-            program: "/bin/sh".as_ref(),
-            args: &args,
-            dir: &dir,
-            env: &env,
-            marker: &self.job.marker,
-            stdin: None,
+        turn: &Turn,
+        ready: &mut Ready,
+    ) -> Result<(Verdict, Result<Env, String>), String> {
+        let (turn, workspace) = (turn.clone(), ready.workspace.clone());
+        let pipeline_env = Arc::clone(&ready.pipeline_env);
+        let only_step = self.job.options.only_step.clone();
+        let is_left_out = |ready: &Ready| match (&only_step, &turn.step.work) {
+            (None, _) => false,
+            (only_step, Work::Post(_, of)) => ready.steps[*of].spec.id != *only_step,
+            (only_step, _) => turn.step.spec.id != *only_step,
         };
-        let interrupt =
-            self.standing
-                .interrupt(&self.cancel, spec.timeout, self.job.limits.after_cancel);
-        run_program(&program, &self.job.limits, &interrupt, log)
-            .await
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::ArgumentListTooLong => {
-                    "the command and its environment are too long to be run".to_owned()
-                }
-                _ => format!("cannot start `/bin/sh`: {error}"),
+        if is_left_out(ready) {
+            return Ok((Verdict::Skip, Ok(Vec::new())));
+        }
+        ready
+            .evaluate(move |context| {
+                let layers = EnvLayers {
+                    pipeline: &pipeline_env,
+                    files: &[],
+                    own: &turn.step.spec.own_env,
+                };
+                let env = context.enter_step(layers, turn.status, &workspace);
+                let scope = Scope {
+                    vars: context.vars(),
+                    status: turn.status,
+                    workspace: &workspace,
+                };
+                // Whoever asks for one step alone means it, whatever it depends on.
+                let condition = match only_step {
+                    Some(_) if !turn.step.is_post() => None,
+                    _ => turn.step.spec.condition.as_deref(),
+                };
+                (decide(condition, &scope), env.map_err(cannot_evaluate_env))
             })
+            .await
+    }
+
+    /// Runs a step, or tells what would be run.
+    async fn perform(
+        &mut self,
+        turn: &Turn,
+        env: Result<Env, String>,
+        ready: &mut Ready,
+        log: &mut StepLog,
+    ) -> Performed {
+        let prepared = match self.prepare(turn, env, ready).await {
+            Ok(prepared) => prepared,
+            Err(error) => return Performed::failed(Fault::unfit(error)),
+        };
+        for line in &prepared.trace {
+            self.debug(log, line).await;
+        }
+        if self.job.options.is_dry_run {
+            self.tell_only(turn, &prepared, ready, log).await;
+            return Performed {
+                result: Ok(()),
+                outputs: Map::new(),
+                n_attempts: 1,
+            };
+        }
+        let (attempted, n_attempts) = self.try_and_retry(turn, &prepared, ready, log).await;
+        let (outputs, result) = self.keep(turn, attempted, ready, log).await;
+        Performed {
+            result,
+            outputs,
+            n_attempts,
+        }
     }
 
     /// What becomes of the step, said in its log as well.
     async fn settle(
         &mut self,
-        result: Result<End, String>,
-        spec: &StepSpec,
+        performed: Performed,
+        turn: &Turn,
+        began: Instant,
         mut log: StepLog,
-    ) -> (StepStatus, Option<String>) {
-        let error = match result {
-            Ok(End::Exited(0)) => None,
-            Ok(End::Cancelled) => {
-                self.standing.cancel();
-                log.line("Cancelled").await;
-                log.finish().await;
-                return (StepStatus::Cancelled, None);
+    ) -> Ending {
+        let Performed {
+            result,
+            outputs,
+            n_attempts,
+        } = performed;
+        let fault = result.err();
+        let status = match fault.as_ref().map(|fault| &fault.cause) {
+            None => StepStatus::Success,
+            Some(Cause::Cancelled) => StepStatus::Cancelled,
+            // Whoever limits the time of all steps means this one, too.
+            Some(Cause::TaskTimedOut) => StepStatus::Failure,
+            Some(_) if turn.step.spec.continue_on_error => StepStatus::ErrorWithContinue,
+            Some(_) => StepStatus::Failure,
+        };
+        match fault.as_ref().map(|fault| &fault.cause) {
+            Some(Cause::Cancelled) => self.standing.cancel(),
+            Some(Cause::TaskTimedOut) => self.standing.time_out(),
+            _ => {}
+        }
+        let error = fault
+            .filter(|_| status != StepStatus::Cancelled)
+            .map(|fault| fault.message);
+        match (&error, status) {
+            (_, StepStatus::Cancelled) => log.line("Cancelled").await,
+            (None, _) => {}
+            (Some(error), StepStatus::ErrorWithContinue) => {
+                log.line(&format!("Error: {error} (the task goes on)"))
+                    .await;
             }
-            Ok(end) => Some(end.to_string()),
-            Err(error) => Some(error),
-        };
-        let Some(error) = error else {
-            log.finish().await;
-            return (StepStatus::Success, None);
-        };
-        let (status, suffix) = if spec.continue_on_error {
-            (StepStatus::ErrorWithContinue, " (the task goes on)")
-        } else {
-            (StepStatus::Failure, "")
-        };
-        log.line(&format!("Error: {error}{suffix}")).await;
+            (Some(error), _) => log.line(&format!("Error: {error}")).await,
+        }
         log.finish().await;
-        (status, Some(error))
+        Ending {
+            status,
+            error,
+            began: Some(began),
+            outputs,
+            n_attempts,
+        }
     }
 }
 
-fn decide(spec: &StepSpec, scope: &Scope<'_>) -> Verdict {
-    match &spec.condition {
+/// Variables of a process.
+type Env = Vec<(String, String)>;
+
+impl Ready {
+    /// Evaluates expressions on a thread of its own: they can read and hash big files.
+    async fn evaluate<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Context) -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let mut context = std::mem::take(&mut self.context);
+        let working = tokio::task::spawn_blocking(move || {
+            let value = work(&mut context);
+            (context, value)
+        });
+        match working.await {
+            Ok((context, value)) => {
+                self.context = context;
+                Ok(value)
+            }
+            Err(error) => Err(format!("the evaluation of expressions broke off: {error}")),
+        }
+    }
+}
+
+fn decide(condition: Option<&str>, scope: &Scope<'_>) -> Verdict {
+    match condition {
         None => match scope.status {
             GlobalStatus::Cancelled => Verdict::Cancel,
             GlobalStatus::Failure => Verdict::Skip,
@@ -195,37 +279,6 @@ fn decide(spec: &StepSpec, scope: &Scope<'_>) -> Verdict {
     }
 }
 
-fn check_argument(what: &str, text: &str) -> Result<(), String> {
-    if text.contains('\0') {
-        return Err(format!("{what} contains a NUL byte"));
-    }
-    if text.len() >= MAX_ARGUMENT_BYTES {
-        let limit = MAX_ARGUMENT_BYTES / 1024;
-        return Err(format!("{what} is longer than {limit} KiB"));
-    }
-    Ok(())
-}
-
-/// The folder to run in. It is looked up each time, because steps before may have made it, or made it a link.
-async fn working_directory(workspace: &Path, relative: Option<&str>) -> Result<PathBuf, String> {
-    let Some(relative) = relative else {
-        return Ok(workspace.to_owned());
-    };
-    let path = tokio::fs::canonicalize(workspace.join(relative))
-        .await
-        .map_err(|error| format!("cannot open the working-directory `{relative}`: {error}"))?;
-    if !path.starts_with(workspace) {
-        return Err(format!(
-            "the working-directory `{relative}` is outside of the workspace"
-        ));
-    }
-    let is_folder = tokio::fs::metadata(&path)
-        .await
-        .is_ok_and(|metadata| metadata.is_dir());
-    if !is_folder {
-        return Err(format!(
-            "the working-directory `{relative}` is not a folder"
-        ));
-    }
-    Ok(path)
+fn cannot_evaluate_env(error: ExprError) -> String {
+    format!("cannot evaluate `env`: {error}")
 }

@@ -10,7 +10,7 @@ use std::{
 /// The folder of one run: nothing of it is there before, and nothing after.
 #[derive(Clone, Debug)]
 pub(crate) struct Workdir {
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     /// Where the checkout goes.
     pub(crate) workspace: PathBuf,
     /// `HOME` of the steps.

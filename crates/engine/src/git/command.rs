@@ -2,10 +2,10 @@
 //! what it must not tell anybody in its environment only.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Stdio,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Credential, GitError, RepoUrl, failure};
+use super::{Credential, GitError, RepoUrl, failure, trace::Trace};
 use crate::{
     mask::MaskSet,
     process::{DEFAULT_PATH, MARKER_VARIABLE, ProcessGroup},
@@ -40,6 +40,8 @@ pub(crate) struct Git {
     pub(crate) timeout: Duration,
     /// Ends a call that is under way.
     pub(crate) cancel: CancellationToken,
+    /// Where calls are noted, if they are.
+    pub(crate) trace: Option<Trace>,
 }
 
 /// A repository somewhere else, and what it wants to see.
@@ -57,6 +59,7 @@ impl Git {
             marker: None,
             timeout,
             cancel: CancellationToken::new(),
+            trace: None,
         }
     }
 
@@ -67,6 +70,25 @@ impl Git {
         &self,
         operation: &'static str,
         args: impl IntoIterator<Item = A>,
+        remote: Option<Remote<'_>>,
+    ) -> Result<Vec<u8>, GitError> {
+        let args: Vec<OsString> = args
+            .into_iter()
+            .map(|arg| arg.as_ref().to_owned())
+            .collect();
+        let began = Instant::now();
+        let result = self.run(operation, &args, remote).await;
+        if let Some(trace) = &self.trace {
+            let outcome = if result.is_ok() { "ok" } else { "failed" };
+            trace.note(&args, began.elapsed(), outcome);
+        }
+        result
+    }
+
+    async fn run(
+        &self,
+        operation: &'static str,
+        args: &[OsString],
         remote: Option<Remote<'_>>,
     ) -> Result<Vec<u8>, GitError> {
         let mut command = Command::new(find_program("git", &self.path));

@@ -1,0 +1,344 @@
+//! One attempt of a step: its process, or the call of its plugin.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use serde_json::{Map, Value};
+
+use super::{
+    Env, MAX_ARGUMENT_BYTES, Turn,
+    fault::{Cause, Fault},
+    prepare::Prepared,
+    told::Told,
+};
+use crate::{
+    command_files::CommandFiles,
+    job::Source,
+    log::StepLog,
+    plugin::{Call, Called, Phase, Plugin},
+    process::{End, Interrupt, Program, run_program},
+    run::Run,
+    set_up::{PostCall, Ready, Work},
+    shell::{Script, Shell},
+};
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub(super) struct Attempted {
+    pub(super) result: Result<(), Fault>,
+    /// What a plugin answered.
+    pub(super) outputs: Map<String, Value>,
+    /// What it told by its files.
+    pub(super) told: Told,
+}
+
+impl Attempted {
+    fn failed(fault: Fault) -> Self {
+        Self {
+            result: Err(fault),
+            outputs: Map::new(),
+            told: Told::default(),
+        }
+    }
+}
+
+impl Run {
+    /// Runs a step once.
+    pub(super) async fn attempt(
+        &self,
+        turn: &Turn,
+        attempt: u32,
+        prepared: &Prepared,
+        ready: &mut Ready,
+        log: &mut StepLog,
+    ) -> Attempted {
+        let made = self.make_files(turn.number, attempt, ready).await;
+        let files = match made {
+            Ok(files) => files,
+            Err(error) => return Attempted::failed(Fault::unfit(error)),
+        };
+        match files.mask_file() {
+            Ok(mask_file) => log.watch(mask_file),
+            Err(error) => {
+                let error = format!("cannot look at $FLOWCD_MASK: {error}");
+                return Attempted::failed(Fault::unfit(error));
+            }
+        }
+        let env = environment(prepared, &files, ready);
+        if attempt == 1 {
+            self.debug_environment(log, &env).await;
+        }
+        let began = Instant::now();
+        let (result, outputs) = self.start(turn, prepared, &files, env, ready, log).await;
+        self.debug_time(log, &format!("attempt {attempt}"), began)
+            .await;
+        let is_all_masked = log.stop_watching();
+        let told = tokio::task::spawn_blocking(move || Told::read(&files)).await;
+        let mut told = told.unwrap_or_default();
+        told.note_masks(is_all_masked);
+        Attempted {
+            result,
+            outputs,
+            told,
+        }
+    }
+
+    async fn make_files(
+        &self,
+        number: usize,
+        attempt: u32,
+        ready: &Ready,
+    ) -> Result<Arc<CommandFiles>, String> {
+        let commands = ready.commands.clone();
+        let made = tokio::task::spawn_blocking(move || commands.create(number, attempt)).await;
+        made.map_err(io::Error::other)
+            .flatten()
+            .map(Arc::new)
+            .map_err(|error| format!("cannot make the files of the step: {error}"))
+    }
+
+    async fn start(
+        &self,
+        turn: &Turn,
+        prepared: &Prepared,
+        files: &Arc<CommandFiles>,
+        env: Env,
+        ready: &mut Ready,
+        log: &mut StepLog,
+    ) -> (Result<(), Fault>, Map<String, Value>) {
+        let spec = &turn.step.spec;
+        let interrupt =
+            self.standing
+                .interrupt(&self.cancel, spec.timeout, self.job.limits.after_cancel);
+        let result = match &turn.step.work {
+            Work::Script(shell) => {
+                let dir = working_directory(&ready.workspace, spec.working_directory.as_deref());
+                match dir.await {
+                    Ok(dir) => {
+                        let place = (dir.as_path(), env);
+                        self.run_script(shell, &prepared.script, place, files, &interrupt, log)
+                            .await
+                    }
+                    Err(error) => Err(error),
+                }
+            }
+            Work::Plugin(plugin) => {
+                return self
+                    .call_plugin(turn, plugin, None, prepared, env, ready, &interrupt, log)
+                    .await;
+            }
+            Work::Post(plugin, of) => {
+                return self
+                    .call_plugin(
+                        turn,
+                        plugin,
+                        Some(*of),
+                        prepared,
+                        env,
+                        ready,
+                        &interrupt,
+                        log,
+                    )
+                    .await;
+            }
+            Work::Unfound(specifier) => Err(format!("the plugin `{specifier}` was not looked for")),
+        };
+        let result = match result {
+            Ok(end) => Fault::of(&end).map_or(Ok(()), Err),
+            Err(error) => Err(Fault::unfit(error)),
+        };
+        (result, Map::new())
+    }
+
+    /// Runs a script. An error is why it could not.
+    async fn run_script(
+        &self,
+        shell: &Shell,
+        script: &str,
+        (dir, env): (&Path, Env),
+        files: &Arc<CommandFiles>,
+        interrupt: &Interrupt<'_>,
+        log: &mut StepLog,
+    ) -> Result<End, String> {
+        check_environment(&env)?;
+        if script.contains('\0') {
+            return Err("the command contains a NUL byte".to_owned());
+        }
+        let path = env.iter().rfind(|(name, _)| name == "PATH");
+        let path = path.map(|(_, path)| path.as_str()).unwrap_or_default();
+        let file = match shell.needs_file(script) {
+            true => Some(write_script(files, shell, script).await?),
+            false => None,
+        };
+        let script = match &file {
+            Some(file) => Script::File(file),
+            None => Script::Text(script),
+        };
+        let start = shell.start(script, path, dir)?;
+        let program = Program {
+            program: start.program.as_os_str(),
+            args: &start.args,
+            dir,
+            env: &env,
+            marker: &self.job.marker,
+            stdin: None,
+        };
+        run_program(&program, &self.job.limits, interrupt, log)
+            .await
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::ArgumentListTooLong => {
+                    "the command and its environment are too long to be run".to_owned()
+                }
+                _ => format!("cannot start `{}`: {error}", start.program.display()),
+            })
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a call has as many sides")]
+    async fn call_plugin(
+        &self,
+        turn: &Turn,
+        plugin: &Plugin,
+        post_of: Option<usize>,
+        prepared: &Prepared,
+        env: Env,
+        ready: &mut Ready,
+        interrupt: &Interrupt<'_>,
+        log: &mut StepLog,
+    ) -> (Result<(), Fault>, Map<String, Value>) {
+        if let Err(error) = check_environment(&env) {
+            return (Err(Fault::unfit(error)), Map::new());
+        }
+        let run_state = post_of.and_then(|of| ready.left.posts.get(&of)?.state.clone());
+        let call = Call {
+            phase: if post_of.is_some() {
+                Phase::Post
+            } else {
+                Phase::Run
+            },
+            inputs: prepared.inputs.clone(),
+            context: self.plugin_context(turn, ready),
+            env: &env,
+            workspace: &ready.workspace,
+            home: &ready.workdir.home,
+            tmp: &ready.workdir.tmp,
+            marker: &self.job.marker,
+            limits: &self.job.limits,
+            plugins: &self.job.plugins,
+            checkout: match &self.job.source {
+                Source::Git(checkout) => Some(checkout),
+                Source::Folder(_) => None,
+            },
+            run_state,
+        };
+        let Called {
+            end,
+            outputs,
+            error,
+            state,
+        } = plugin.call(&call, interrupt, log).await;
+        if post_of.is_none() {
+            let post = PostCall {
+                inputs: prepared.inputs.clone(),
+                state,
+            };
+            ready.left.posts.insert(turn.number - 1, post);
+        }
+        let fault = match (Fault::of(&end), error) {
+            // What it says itself is more than how its process ended, unless we ended it.
+            (Some(fault), Some(message)) if matches!(fault.cause, Cause::Failed(Some(_))) => {
+                Some(Fault { message, ..fault })
+            }
+            (Some(fault), _) => Some(fault),
+            (None, Some(message)) => Some(Fault {
+                message,
+                cause: Cause::Failed(None),
+            }),
+            (None, None) => None,
+        };
+        (fault.map_or(Ok(()), Err), outputs)
+    }
+}
+
+async fn write_script(
+    files: &Arc<CommandFiles>,
+    shell: &Shell,
+    script: &str,
+) -> Result<PathBuf, String> {
+    let (files, name, script) = (Arc::clone(files), shell.file_name(), script.to_owned());
+    tokio::task::spawn_blocking(move || files.write_script(name, &script))
+        .await
+        .map_err(io::Error::other)
+        .flatten()
+        .map_err(|error| format!("cannot write the script's file: {error}"))
+}
+
+/// The whole environment of the step's process.
+fn environment(prepared: &Prepared, files: &CommandFiles, ready: &Ready) -> Env {
+    let mut env: Env = Vec::new();
+    let layers = [
+        ready.env.clone(),
+        prepared.env.clone(),
+        prepared.placeholders.clone(),
+        files.variables(),
+    ];
+    for (name, value) in layers.into_iter().flatten() {
+        match env.iter_mut().find(|(of, _)| *of == name) {
+            Some((_, old)) => *old = value,
+            None => env.push((name, value)),
+        }
+    }
+    if !ready.left.paths.is_empty()
+        && let Some((_, path)) = env.iter_mut().find(|(name, _)| name == "PATH")
+    {
+        *path = format!("{}:{path}", ready.left.paths.join(":"));
+    }
+    env
+}
+
+fn check_environment(env: &[(String, String)]) -> Result<(), String> {
+    for (name, value) in env {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(format!(
+                "`{}` cannot be the name of a variable",
+                name.escape_debug()
+            ));
+        }
+        if value.contains('\0') {
+            return Err(format!("the variable `{name}` contains a NUL byte"));
+        }
+        // The system counts the name, too, the sign between them and the byte at the end.
+        if name.len() + value.len() + 2 > MAX_ARGUMENT_BYTES {
+            let limit = MAX_ARGUMENT_BYTES / 1024;
+            return Err(format!("the variable `{name}` is longer than {limit} KiB"));
+        }
+    }
+    Ok(())
+}
+
+/// The folder to run in. It is looked up each time, because steps before may have made it, or made it a link.
+async fn working_directory(workspace: &Path, relative: Option<&str>) -> Result<PathBuf, String> {
+    let Some(relative) = relative else {
+        return Ok(workspace.to_owned());
+    };
+    let path = tokio::fs::canonicalize(workspace.join(relative))
+        .await
+        .map_err(|error| format!("cannot open the working-directory `{relative}`: {error}"))?;
+    if !path.starts_with(workspace) {
+        return Err(format!(
+            "the working-directory `{relative}` is outside of the workspace"
+        ));
+    }
+    let is_folder = tokio::fs::metadata(&path)
+        .await
+        .is_ok_and(|metadata| metadata.is_dir());
+    if !is_folder {
+        return Err(format!(
+            "the working-directory `{relative}` is not a folder"
+        ));
+    }
+    Ok(path)
+}

@@ -1,0 +1,164 @@
+//! What a step leaves for those after it.
+
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::{Turn, attempt::Attempted, fault::Fault, told::Told};
+use crate::{
+    command_files::{FileError, Kind},
+    debug::in_a_line,
+    expr::{self, Scope},
+    log::StepLog,
+    run::Run,
+    set_up::{Left, Ready},
+};
+
+/// How long the outputs of one step, those of all steps, the variables that all steps set, and the summary can be.
+const MAX_STEP_OUTPUT_BYTES: usize = 64 * 1024;
+const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
+const MAX_ENV_BYTES: usize = 256 * 1024;
+const MAX_SUMMARY_BYTES: usize = 1024 * 1024;
+
+impl Run {
+    /// Keeps what an attempt left, and answers the step's outputs. What it left counts also when it failed; what is
+    /// wrong with it fails a step that did not fail before.
+    pub(super) async fn keep(
+        &mut self,
+        turn: &Turn,
+        attempted: Attempted,
+        ready: &mut Ready,
+        log: &mut StepLog,
+    ) -> (Map<String, Value>, Result<(), Fault>) {
+        let Attempted {
+            mut result,
+            outputs,
+            told,
+        } = attempted;
+        let Told {
+            outputs: written,
+            env,
+            paths,
+            summary,
+            errors,
+        } = told;
+        let mut errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        let mut outputs = outputs;
+        outputs.extend(written.into_iter().map(|(name, text)| (name, text.into())));
+        errors.extend(ready.left.check_outputs(&mut outputs).err());
+        match ready.left.check_env(&env) {
+            Ok(()) => ready.context.set_env(env),
+            Err(error) => errors.push(error),
+        }
+        ready.left.add_paths(paths, &ready.workspace);
+        if self.add_summary(&summary, MAX_SUMMARY_BYTES).await.is_err() {
+            let message = format!(
+                "the summary of the task would be longer than {} KiB",
+                MAX_SUMMARY_BYTES / 1024
+            );
+            errors.push(FileError::new(Kind::Summary, message).to_string());
+        }
+        if errors.is_empty() && result.is_ok() && !turn.step.spec.outputs.is_empty() {
+            match self.declared_outputs(turn, &outputs, ready, log).await {
+                Ok(declared) => outputs = declared,
+                Err(error) => errors.push(error),
+            }
+        }
+        let mut errors = errors.into_iter();
+        if result.is_ok()
+            && let Some(error) = errors.next()
+        {
+            result = Err(Fault::unfit(error));
+        }
+        for error in errors {
+            log.line(&format!("Warning: {error}")).await;
+        }
+        ready.left.n_output_bytes += n_bytes(&outputs);
+        (outputs, result)
+    }
+
+    /// What the step's `outputs` come to, over what it wrote.
+    async fn declared_outputs(
+        &self,
+        turn: &Turn,
+        written: &Map<String, Value>,
+        ready: &mut Ready,
+        log: &mut StepLog,
+    ) -> Result<Map<String, Value>, String> {
+        let (turn, workspace) = (turn.clone(), ready.workspace.clone());
+        let mut outputs = written.clone();
+        let mut trace = Vec::new();
+        let evaluated = ready.evaluate(move |context| {
+            let spec = &turn.step.spec;
+            if let Some(id) = &spec.id {
+                let status = flowcd_model::step::StepStatus::Success;
+                context.leave_step(id, status, outputs.clone());
+            }
+            let scope = Scope {
+                vars: context.vars(),
+                status: turn.status,
+                workspace: &workspace,
+            };
+            for (name, template) in &spec.outputs {
+                let value = expr::render_value(template, &scope)
+                    .map_err(|error| format!("cannot evaluate `outputs.{name}`: {error}"))?;
+                let text = expr::text(&value);
+                trace.push(format!("output: {name} = {}", in_a_line(&text)));
+                outputs.insert(name.clone(), value);
+            }
+            Ok::<_, String>((outputs, trace))
+        });
+        let (mut outputs, trace) = evaluated.await??;
+        for line in trace {
+            self.debug(log, &line).await;
+        }
+        ready.left.check_outputs(&mut outputs)?;
+        Ok(outputs)
+    }
+}
+
+impl Left {
+    /// Whether there is room for the outputs; they are emptied when there is not.
+    fn check_outputs(&self, outputs: &mut Map<String, Value>) -> Result<(), String> {
+        let n_bytes = n_bytes(outputs);
+        let limit = if n_bytes > MAX_STEP_OUTPUT_BYTES {
+            format!("a step are longer than {}", MAX_STEP_OUTPUT_BYTES / 1024)
+        } else if self.n_output_bytes + n_bytes > MAX_OUTPUT_BYTES {
+            format!("all steps are longer than {}", MAX_OUTPUT_BYTES / 1024)
+        } else {
+            return Ok(());
+        };
+        outputs.clear();
+        Err(format!("the outputs of {limit} KiB"))
+    }
+
+    fn check_env(&mut self, env: &[(String, String)]) -> Result<(), String> {
+        let n_bytes: usize = env.iter().map(|(name, text)| name.len() + text.len()).sum();
+        if self.n_env_bytes + n_bytes > MAX_ENV_BYTES {
+            let message = format!(
+                "the variables that steps set are longer than {} KiB",
+                MAX_ENV_BYTES / 1024
+            );
+            return Err(FileError::new(Kind::Env, message).to_string());
+        }
+        self.n_env_bytes += n_bytes;
+        Ok(())
+    }
+
+    /// Puts folders before those that are there, the last one first.
+    fn add_paths(&mut self, paths: Vec<String>, workspace: &std::path::Path) {
+        for path in paths {
+            let path: PathBuf = workspace.join(path);
+            let path = path.to_string_lossy().into_owned();
+            self.paths.retain(|known| *known != path);
+            self.paths.insert(0, path);
+        }
+    }
+}
+
+fn n_bytes(outputs: &Map<String, Value>) -> usize {
+    let sizes = outputs
+        .iter()
+        .map(|(name, value)| name.len() + expr::text(value).len());
+    sizes.sum()
+}
