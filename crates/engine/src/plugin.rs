@@ -4,16 +4,34 @@
 //! for that. This module knows nothing of the order of steps, of conditions or of expressions: its inputs have been
 //! rendered when they come here, and they are never rendered again.
 
+mod answer;
+mod capture;
+mod executable;
+mod input;
+mod install;
+mod name;
+mod native;
+mod node;
+mod registry;
+mod scratch;
+
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    executable::{Executable, Local},
+    name::Name,
+    native::Native,
+    node::NodePlugin,
+};
 use crate::{
-    git::RepoPolicy,
+    git::{CheckedOut, RepoPolicy},
     job::{Checkout, Limits},
     log::StepLog,
     process::{End, Interrupt},
@@ -36,7 +54,28 @@ pub struct Plugins {
 
 /// A plugin that was found, and is ready to be called.
 #[derive(Clone, Debug)]
-pub(crate) struct Plugin {}
+pub(crate) struct Plugin {
+    kind: Kind,
+    kept: Kept,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Native(Native),
+    Node(NodePlugin),
+    Executable(Executable),
+}
+
+/// Mirrors that a workspace borrows from: they are held for as long as the plugin is, which is to the end of the run.
+#[derive(Clone, Debug, Default)]
+struct Kept(Arc<Mutex<Vec<CheckedOut>>>);
+
+impl Kept {
+    fn keep(&self, checked_out: CheckedOut) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(checked_out);
+    }
+}
 
 /// Where to look for plugins, on behalf of one run.
 #[derive(Debug)]
@@ -64,15 +103,73 @@ pub(crate) enum PluginError {
     Failed(String),
 }
 
+impl Finder<'_> {
+    /// The environment of our own helpers: nothing of the server's, and nothing of a step's.
+    fn environment(&self) -> Vec<(String, String)> {
+        let folder = |name: &str| self.dir.join(name).to_string_lossy().into_owned();
+        [
+            ("PATH", self.path.to_owned()),
+            ("HOME", folder("home")),
+            ("TMPDIR", folder("tmp")),
+            ("LANG", "C.UTF-8".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+    }
+}
+
 /// Finds the plugin that a pipeline calls `specifier`, and installs it where it is a package that is not there yet.
 pub(crate) async fn find(
     specifier: &str,
-    _finder: &Finder<'_>,
-    _log: &mut StepLog,
+    finder: &Finder<'_>,
+    log: &mut StepLog,
 ) -> Result<Plugin, PluginError> {
-    Err(PluginError::Failed(format!(
-        "the plugin `{specifier}` is not supported yet"
-    )))
+    let kind = match name::parse(specifier).map_err(PluginError::Failed)? {
+        Name::Native(native, version) => {
+            let version = version.map_or_else(String::new, |version| {
+                format!("; version {version} is not looked for")
+            });
+            log.line(&format!("The plugin `{specifier}` is built in{version}"))
+                .await;
+            Kind::Native(native)
+        }
+        Name::Path(path) => find_local(specifier, &path, finder, log).await?,
+        Name::PathOrPackage(package) => {
+            let is_there = finder.workspace.join(specifier).exists();
+            match package {
+                Some(package) if !is_there => {
+                    Kind::Node(install::find(specifier, &package, finder, log).await?)
+                }
+                _ => find_local(specifier, specifier, finder, log).await?,
+            }
+        }
+        Name::Package(package) => {
+            Kind::Node(install::find(specifier, &package, finder, log).await?)
+        }
+    };
+    Ok(Plugin {
+        kind,
+        kept: Kept::default(),
+    })
+}
+
+async fn find_local(
+    specifier: &str,
+    path: &str,
+    finder: &Finder<'_>,
+    log: &mut StepLog,
+) -> Result<Kind, PluginError> {
+    let path = finder.workspace.join(path);
+    let local = executable::look(&path).map_err(|error| {
+        PluginError::Failed(format!("the plugin `{specifier}` cannot be used: {error}"))
+    })?;
+    let kind = match local {
+        Local::Executable(executable) => Kind::Executable(executable),
+        Local::Node(path) => Kind::Node(node::describe(specifier, &path, finder).await?),
+    };
+    log.line(&format!("The plugin `{specifier}` is in the workspace"))
+        .await;
+    Ok(kind)
 }
 
 /// What a plugin is called for.
@@ -127,24 +224,55 @@ pub(crate) struct Called {
     pub(crate) state: Option<Value>,
 }
 
+impl Call<'_> {
+    /// `PATH` of the plugin's processes.
+    fn search_path(&self) -> &str {
+        let path = self.env.iter().rev().find(|(name, _)| name == "PATH");
+        path.map_or(self.limits.path.as_str(), |(_, path)| path)
+    }
+}
+
+impl Called {
+    /// A call whose process ended like this, without an answer.
+    fn ended(end: End) -> Self {
+        Self {
+            end,
+            outputs: Map::new(),
+            error: None,
+            state: None,
+        }
+    }
+
+    /// A call that did not come about.
+    fn failed(error: String) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::ended(End::Exited(1))
+        }
+    }
+}
+
 impl Plugin {
     /// Whether it wants to be called at the end of the run.
     pub(crate) fn has_post(&self) -> bool {
-        false
+        match &self.kind {
+            Kind::Native(native) => native.has_post(),
+            Kind::Node(plugin) => plugin.has_post,
+            Kind::Executable(executable) => executable.has_post(),
+        }
     }
 
     /// Calls it. It fails in its answer, never otherwise.
     pub(crate) async fn call(
         &self,
-        _call: &Call<'_>,
-        _interrupt: &Interrupt<'_>,
-        _log: &mut StepLog,
+        call: &Call<'_>,
+        interrupt: &Interrupt<'_>,
+        log: &mut StepLog,
     ) -> Called {
-        Called {
-            end: End::Exited(1),
-            outputs: Map::new(),
-            error: Some("plugins are not supported yet".to_owned()),
-            state: None,
+        match &self.kind {
+            Kind::Native(native) => native.call(call, interrupt, &self.kept, log).await,
+            Kind::Node(plugin) => plugin.call(call, interrupt, log).await,
+            Kind::Executable(executable) => executable.call(call, interrupt, log).await,
         }
     }
 }
