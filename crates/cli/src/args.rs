@@ -10,6 +10,7 @@ use crate::{
         cancel::CancelArgs,
         completion::CompletionArgs,
         deploy::DeployArgs,
+        lint::LintArgs,
         login::{LoginArgs, LogoutArgs},
         logs::LogsArgs,
         provider::ProviderCommand,
@@ -120,6 +121,8 @@ pub(crate) enum Command {
     App(AppCommand),
     /// Run a pipeline on the files of the current folder, without a server.
     Run(Box<RunArgs>),
+    /// Say what is wrong with pipeline files, without running them.
+    Lint(LintArgs),
     /// Deploy an application; prints the new task's id.
     Deploy(DeployArgs),
     /// Deploy the commit, ref and inputs of a task again, with the secrets of today.

@@ -5,6 +5,7 @@ pub(crate) mod app;
 pub(crate) mod cancel;
 pub(crate) mod completion;
 pub(crate) mod deploy;
+pub(crate) mod lint;
 pub(crate) mod login;
 pub(crate) mod logs;
 pub(crate) mod provider;
@@ -31,6 +32,7 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<Exit, Failure> 
         Command::Login(args) => return login::login(global, printer, args).await,
         Command::Logout(args) => return login::logout(global, printer, &args).await,
         Command::Run(args) => return run::run(printer, *args).await,
+        Command::Lint(args) => return lint::run(printer, &args),
         Command::Completion(args) => return completion::print(printer, &args),
         Command::Version => return version::print(global, printer).await,
         _ => {}
@@ -51,6 +53,7 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<Exit, Failure> 
         Command::Login(_)
         | Command::Logout(_)
         | Command::Run(_)
+        | Command::Lint(_)
         | Command::Completion(_)
         | Command::Version => Ok(Exit::Ok),
     }

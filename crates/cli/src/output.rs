@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use clap::ValueEnum;
+use clap::{ValueEnum, builder::PossibleValue};
 use owo_colors::OwoColorize;
 use serde::Serialize;
 
@@ -20,6 +20,16 @@ pub(crate) enum Format {
     Json,
     /// One YAML document; one for each event where events are followed.
     Yaml,
+    /// A SARIF report, which `lint` alone makes.
+    #[value(skip)]
+    Sarif,
+}
+
+impl Format {
+    /// The value that `lint` knows besides those that every command knows.
+    pub(crate) fn sarif_value() -> PossibleValue {
+        PossibleValue::new("sarif").help("One SARIF report")
+    }
 }
 
 /// Prints. Colours are left out by `anstream` where the stream is no terminal, and with `NO_COLOR`.
@@ -45,7 +55,7 @@ impl Printer {
     ) -> Result<(), Failure> {
         match self.format {
             Format::Table => self.text(&text()),
-            Format::Json => {
+            Format::Json | Format::Sarif => {
                 let json = serde_json::to_string_pretty(value)
                     .map_err(|source| unprintable(source.into()))?;
                 self.text(&format!("{json}\n"))

@@ -165,7 +165,7 @@ impl<'a> Progress<'a> {
         let out = match printer.format {
             Format::Table => Out::Stdout,
             // Stdout is for the document.
-            Format::Json | Format::Yaml => Out::Stderr,
+            Format::Json | Format::Yaml | Format::Sarif => Out::Stderr,
         };
         Self {
             printer,

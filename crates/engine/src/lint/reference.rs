@@ -167,9 +167,16 @@ impl<'p> Known<'p> {
             let note = Note::odd(code::UNKNOWN_CONTEXT, message);
             return Some(note.help(format!("write `{root}()`")));
         }
+        let lower = root.to_lowercase();
+        if ["true", "false", "null"].contains(&lower.as_str()) {
+            let note = Note::odd(
+                code::UNKNOWN_CONTEXT,
+                format!("`{root}` is taken for a variable"),
+            );
+            return Some(note.help(format!("write `{lower}`, in lower case")));
+        }
         let inputs = self.inputs.iter().map(|spec| spec.name.as_str());
-        let near = other_name(root, &CONTEXTS)
-            .or_else(|| spelling::nearest(root, CONTEXTS.into_iter().chain(inputs)));
+        let near = context_near(root).or_else(|| spelling::nearest(root, inputs));
         if near.is_some() || !self.inputs.is_empty() {
             let message = format!("there is no `{root}`, neither as a context nor as an input");
             let help = match near {
@@ -185,6 +192,11 @@ impl<'p> Known<'p> {
         let help = "declare it under the pipeline's `inputs`, so that misspellings are found";
         Some(Note::advice(code::UNKNOWN_CONTEXT, message).help(help))
     }
+}
+
+/// The context that somebody may have meant by a name that is none.
+pub(super) fn context_near(name: &str) -> Option<&'static str> {
+    other_name(name, &CONTEXTS).or_else(|| spelling::nearest(name, CONTEXTS))
 }
 
 /// A key that is not one of a context's, and near one that is.

@@ -75,18 +75,10 @@ fn check_condition(template: &Template, references: &[Reference], findings: &mut
         workspace: Path::new(""),
     };
     if expr::condition(text, &scope).is_ok_and(|runs| !runs) {
-        let is_true = text
-            .trim()
-            .trim_matches(['\'', '"'])
-            .eq_ignore_ascii_case("true");
         let note = Note::odd(
             code::NEVER_RUNS,
             "the step never runs: its `if` is never `true`",
         );
-        let note = match is_true {
-            true => note.help("write `true`, in lower case"),
-            false => note,
-        };
         findings.add_in(template, &(0..text.len()), note);
     }
 }

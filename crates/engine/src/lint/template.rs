@@ -1,5 +1,7 @@
 //! What the expressions of a pipeline say about it.
 
+use std::ops::Range;
+
 use flowcd_model::pipeline::InputSpec;
 
 use super::{code, reference::Known, step, untrusted};
@@ -40,27 +42,62 @@ fn is_known(inputs: &[InputSpec], name: &str) -> bool {
     CONTEXTS.contains(&name) || inputs.iter().any(|spec| spec.name == name)
 }
 
-/// The variables that a template refers to. One that cannot be read has none, and fails its step.
+/// How many expressions of one template that cannot be read are told of.
+const MAX_FAULTS: usize = 20;
+
+/// The variables that a template refers to. An expression that cannot be read has none, and fails its step; what
+/// follows it is read all the same.
 fn references(
     template: &Template,
     inputs: &[InputSpec],
     findings: &mut Findings<'_>,
 ) -> Vec<Reference> {
+    const OPENING: &str = "${{";
     let known = |name: &str| is_known(inputs, name);
-    let text = &template.text;
-    let read = match &template.field {
+    let read = |text: &str| match &template.field {
         Field::If => expr::condition_references(text),
         Field::Run | Field::Output(_) => expr::references(text),
         Field::Env(_) | Field::Input(_) => expr::references_in(text, &Braces::Legacy(&known)),
     };
-    read.unwrap_or_else(|error| {
-        fails(template, &error, findings);
-        Vec::new()
-    })
+    let text = &template.text;
+    let mut references = Vec::new();
+    let mut from = 0;
+    for _ in 0..MAX_FAULTS {
+        let error = match read(&text[from..]) {
+            Ok(found) => {
+                references.extend(found.into_iter().map(|reference| shifted(reference, from)));
+                break;
+            }
+            Err(error) => error,
+        };
+        let fault = from + error.span().start;
+        fails(template, &error, from, findings);
+        let opening = text[from..fault]
+            .rfind(OPENING)
+            .map_or(from, |at| from + at);
+        let before = read(&text[from..opening]).unwrap_or_default();
+        references.extend(before.into_iter().map(|reference| shifted(reference, from)));
+        let after = (opening + OPENING.len()).max(fault).min(text.len());
+        let Some(next) = text.get(after..).and_then(|rest| rest.find(OPENING)) else {
+            break;
+        };
+        from = after + next;
+    }
+    references
+}
+
+/// A reference of a part of a text that begins at `from`.
+fn shifted(reference: Reference, from: usize) -> Reference {
+    let shift = |span: Range<usize>| span.start + from..span.end + from;
+    Reference {
+        span: shift(reference.span),
+        path_span: shift(reference.path_span),
+        ..reference
+    }
 }
 
 /// A template that can never be rendered fails its step, if and when that runs; here it is only foretold.
-fn fails(template: &Template, error: &ExprError, findings: &mut Findings<'_>) {
+fn fails(template: &Template, error: &ExprError, from: usize, findings: &mut Findings<'_>) {
     let label = template.field.label();
     let note = Note::fails(
         code::EXPRESSION,
@@ -68,10 +105,31 @@ fn fails(template: &Template, error: &ExprError, findings: &mut Findings<'_>) {
     );
     let help = match error.suggestion() {
         Some(suggestion) => Some(format!("did you mean `{suggestion}`?")),
-        None => cut_off(template, findings)
-            .then(|| "a ` #` begins a comment; put the whole value in quotes".to_owned()),
+        None => help(template, error, from, findings).map(str::to_owned),
     };
-    findings.add_in(template, &error.span(), note.hint(help));
+    let span = error.span();
+    let span = span.start + from..span.end + from;
+    findings.add_in(template, &span, note.hint(help));
+}
+
+/// What to do about a template that ends too early.
+fn help(
+    template: &Template,
+    error: &ExprError,
+    from: usize,
+    findings: &Findings<'_>,
+) -> Option<&'static str> {
+    let at = error.span().start + from;
+    let rest = template.text.get(at..).unwrap_or_default();
+    let is_open = error.message().contains("not closed");
+    if is_open && cut_off(template, findings) {
+        return Some("a ` #` begins a comment; put the whole value in quotes");
+    }
+    let ends_in_one_brace = rest.starts_with('}') && !rest.starts_with("}}");
+    match is_open && rest.starts_with("${{") || ends_in_one_brace {
+        true => Some("an expression ends with `}}`"),
+        false => None,
+    }
 }
 
 /// Whether a comment follows the text on its line: then the text may have been meant to go on.

@@ -7,9 +7,9 @@ use std::{
 
 use flowcd_model::pipeline::InputType;
 
-use super::code;
+use super::{code, reference::context_near};
 use crate::{
-    expr::{Origins, Reference},
+    expr::{CONTEXTS, Origins, Reference},
     parse::{
         Pipeline,
         finding::{Findings, Note},
@@ -183,37 +183,53 @@ pub(super) fn inspect(
             if !reference.is_carried || !step.untrusted.contains(path) {
                 continue;
             }
+            // One that is nearly a context is no input, and is told of elsewhere.
+            let root = path.split('.').next().unwrap_or(path);
+            let is_input = pipeline.inputs.iter().any(|spec| spec.name == root);
+            if !CONTEXTS.contains(&root) && !is_input && context_near(root).is_some() {
+                continue;
+            }
+            let what = match CONTEXTS.contains(&path.as_str()) {
+                true => "holds",
+                false => "is",
+            };
             let note = match pipeline.is_strict {
                 true => {
                     let name = shell.as_ref().map(Shell::name).unwrap_or_default();
                     let message = format!(
-                        "`{path}` is text from outside, and `strict-expressions` cannot keep it out of a script for `{name}`"
+                        "`{path}` {what} text from outside, and `strict-expressions` cannot keep it out of a script for `{name}`"
                     );
                     Note::refused(code::STRICT_SHELL, message)
                 }
                 false => Note::odd(
                     code::UNTRUSTED_TEXT,
-                    format!("`{path}` is text from outside, and becomes a part of the script"),
+                    format!("`{path}` {what} text from outside, and becomes a part of the script"),
                 ),
             };
-            let help = safe_form(path, shell.as_ref().unwrap_or(&Shell::Sh));
+            let expression = template
+                .text
+                .get(reference.span.clone())
+                .unwrap_or_default();
+            let help = safe_form(path, expression, shell.as_ref().unwrap_or(&Shell::Sh));
             findings.add_in(template, &reference.span, note.help(help));
         }
     }
 }
 
-/// How to give the script the same text without making it a part of the script.
-fn safe_form(path: &str, shell: &Shell) -> String {
+/// How to give the script the same text without making it a part of the script. `expression` has its braces.
+fn safe_form(path: &str, expression: &str, shell: &Shell) -> String {
+    let inside = expression.trim_start_matches("${{").trim_end_matches("}}");
+    let is_plain = inside.trim() == path;
     let given = match path {
-        "git.message" => Some("FLOWCD_MESSAGE".to_owned()),
-        "git.branch" => Some("FLOWCD_BRANCH".to_owned()),
-        "git.tag" => Some("FLOWCD_TAG".to_owned()),
-        "git.ref" => Some("FLOWCD_REF".to_owned()),
+        "git.message" => Some("FLOWCD_MESSAGE"),
+        "git.branch" => Some("FLOWCD_BRANCH"),
+        "git.tag" => Some("FLOWCD_TAG"),
+        "git.ref" => Some("FLOWCD_REF"),
         _ => path
             .strip_prefix("env.")
-            .filter(|name| !name.contains(['.', '*']))
-            .map(str::to_owned),
+            .filter(|name| !name.contains(['.', '*'])),
     };
+    let given = given.filter(|_| is_plain).map(str::to_owned);
     let name = given.clone().unwrap_or_else(|| variable_name(path));
     let read = match shell {
         Shell::Sh | Shell::Bash => format!("\"${name}\""),
@@ -221,10 +237,14 @@ fn safe_form(path: &str, shell: &Shell) -> String {
         Shell::Python => format!("os.environ[\"{name}\"]"),
         Shell::Custom(_) => format!("the variable {name}"),
     };
-    match given {
-        Some(_) => format!("write `{read}` instead; the variable is there already"),
-        None => format!("set `env: {{{name}: \"${{{{ {path} }}}}\"}}` and write `{read}` instead"),
+    if given.is_some() {
+        return format!("write `{read}` instead; the variable is there already");
     }
+    let value = match expression.len() <= 80 && !expression.contains(['\n', '"', '\\']) {
+        true => format!("\"{expression}\""),
+        false => "${{ .. }}".to_owned(),
+    };
+    format!("set `env: {{{name}: {value}}}` and write `{read}` instead")
 }
 
 /// A name for a variable with the value of a path.

@@ -136,6 +136,12 @@ fn by_message(broken: &Broken, source: &Source<'_>) -> Option<Explained> {
             "the quote is not closed",
             "a `'` inside of single quotes is written `''`",
         )
+    } else if has("unclosed bracket") {
+        Explained::new(
+            place,
+            "the `{` or `[` is not closed",
+            "close it, or put a value that begins with it in quotes",
+        )
     } else if has("flow mapping") || has("flow sequence") {
         Explained::new(
             place,

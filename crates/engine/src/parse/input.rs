@@ -19,7 +19,7 @@ pub(crate) const TYPES: [(&str, InputType); 4] = [
 ];
 
 /// Words of the expression language that cannot be names of variables.
-const KEYWORDS: [&str; 5] = ["true", "false", "null", "undefined", "typeof"];
+pub(crate) const KEYWORDS: [&str; 5] = ["true", "false", "null", "undefined", "typeof"];
 
 /// Reads the declarations, those that make sense.
 pub(super) fn declarations(findings: &mut Findings<'_>, node: Node) -> Vec<InputSpec> {

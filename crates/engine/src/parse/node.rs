@@ -44,6 +44,16 @@ pub(super) struct Key {
     pub(super) text: String,
 }
 
+impl Node {
+    /// Whether it is a mapping with this key.
+    pub(super) fn has_key(&self, name: &str) -> bool {
+        match &self.kind {
+            Kind::Map(entries) => entries.iter().any(|(key, _)| key.text == name),
+            _ => false,
+        }
+    }
+}
+
 impl Kind {
     /// What to call it in a message.
     pub(super) fn name(&self) -> &'static str {

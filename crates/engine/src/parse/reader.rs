@@ -8,7 +8,7 @@ use super::{
     Pipeline, StepSpec,
     finding::{Findings, Note},
     input,
-    key::{self, Entry, PIPELINE_KEYS, PipelineKey, STEP_KEYS, StepKey},
+    key::{self, Entry, PIPELINE_KEYS, PipelineKey, STEP_KEYS, Shape, StepKey},
     node::{Key, Kind, Node},
     value,
 };
@@ -134,7 +134,7 @@ impl<'s> Reader<'s> {
             ..StepSpec::default()
         };
         let is_map = matches!(node.kind, Kind::Map(_) | Kind::Null);
-        let mut has_odd_run = false;
+        let mut has_odd_run = node.has_key("script");
         let mut plugin_inputs = None;
         for (key, name, node) in self.entries(node, "a step", &STEP_KEYS) {
             let span = node.span.clone();
@@ -370,18 +370,28 @@ impl<'s> Reader<'s> {
         keys: &'static [Entry<K>],
     ) -> Vec<(K, &'static str, Node)> {
         let mut known = Vec::new();
+        // A key whose value is a mapping, with nothing under it.
+        let mut empty = None;
         for (key, node) in value::mapping_of(&mut self.findings, node, what, keys) {
             value::refuse_tag(&mut self.findings, &key, &node);
             let entry = keys.iter().find(|entry| entry.name == key.text);
             match entry {
-                Some(entry) => known.push((entry.key, entry.name, node)),
-                None => self.unknown_key(&key, what, keys),
+                Some(entry) => {
+                    let takes_mapping = matches!(
+                        entry.shape,
+                        Shape::Templates | Shape::PluginInputs | Shape::InputSpecs
+                    );
+                    let is_null = matches!(node.kind, Kind::Null);
+                    empty = Some(entry.name).filter(|_| takes_mapping && is_null);
+                    known.push((entry.key, entry.name, node));
+                }
+                None => self.unknown_key(&key, what, keys, empty),
             }
         }
         known
     }
 
-    fn unknown_key<K>(&mut self, key: &Key, what: &str, keys: &[Entry<K>]) {
+    fn unknown_key<K>(&mut self, key: &Key, what: &str, keys: &[Entry<K>], empty: Option<&str>) {
         let text = &key.text;
         let note = match text.as_str() {
             "script" => Note::refused(code::UNKNOWN_KEY, "`script` is not supported")
@@ -391,8 +401,9 @@ impl<'s> Reader<'s> {
             _ => {
                 let of = what.trim_start_matches("a ");
                 let message = format!("`{text}` is no key of a {of} and is ignored");
-                let help =
-                    key::advice(keys, text).or_else(|| key::absence(text).map(str::to_owned));
+                let help = key::advice(keys, text)
+                    .or_else(|| key::absence(text).map(str::to_owned))
+                    .or_else(|| Some(format!("indent it to make it a part of `{}`", empty?)));
                 Note::odd(code::UNKNOWN_KEY, message).hint(help)
             }
         };
