@@ -225,6 +225,12 @@ pub(crate) struct Called {
 }
 
 impl Call<'_> {
+    /// Whether the run is to be looked into. The plugin's processes are told in the same way.
+    fn is_debug(&self) -> bool {
+        let mut variables = self.env.iter();
+        variables.any(|(name, value)| name == "FLOWCD_DEBUG" && value == "true")
+    }
+
     /// `PATH` of the plugin's processes.
     fn search_path(&self) -> &str {
         let path = self.env.iter().rev().find(|(name, _)| name == "PATH");

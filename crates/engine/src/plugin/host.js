@@ -78,9 +78,8 @@ const TEMPLATE_MARK = /\{\{|<%|[{<]$/;
 const COMPILER = /[\\/]art-template[\\/]lib[\\/]compile[\\/]index\.js$/;
 const GET_INPUTS = /[\\/]@serverless-cd[\\/]core[\\/]lib[\\/]get-inputs\.js$/;
 // What the engine's own files have in them, wherever they were copied to.
-const ENGINE_SIGNATURE = /art-template|\$imports\b/;
+const ENGINE_SIGNATURE = /\$imports\b[^]*\$escape\b|\$escape\b[^]*\$imports\b/;
 const KNOWN_FILES = /[\\/]art-template[\\/](?!lib[\\/]template-web)/;
-const USES_ENGINE = /require\(\s*['"](art-template|@serverless-cd\/core)['"]\s*\)/;
 
 function hasMark(value) {
   const waiting = [value];
@@ -155,7 +154,7 @@ function refuseHiddenEngine(file) {
   }
   looked.add(file);
   const text = fs.readFileSync(file, 'utf8');
-  if (ENGINE_SIGNATURE.test(text) && !USES_ENGINE.test(text)) {
+  if (ENGINE_SIGNATURE.test(text)) {
     throw new Error(
       'an input or a variable has `{{` or `<%` in it, which this plugin would run as code: ' +
         'it has a template engine of its own'

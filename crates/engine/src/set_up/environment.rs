@@ -34,6 +34,9 @@ pub(super) fn well_known(
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    if job.options.is_debug {
+        env.push(("FLOWCD_DEBUG".to_owned(), "true".to_owned()));
+    }
     let events = [
         ("FLOWCD_TASK_URL", text_of(&contexts.task, "url")),
         ("FLOWCD_APP_ID", text_of(&contexts.app, "id")),

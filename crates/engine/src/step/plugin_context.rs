@@ -3,7 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::Turn;
-use crate::{run::Run, set_up::Ready};
+use crate::{
+    run::Run,
+    set_up::{Ready, Work},
+};
 
 impl Run {
     /// The context of a plugin, as the reference's engine has it.
@@ -23,6 +26,11 @@ impl Run {
             }
             if let Some(time) = step.process_time {
                 described.insert("process_time".to_owned(), time.into());
+            }
+            // How a plugin finds the step whose end it is called for.
+            if let (true, Work::Post(_, of)) = (number == turn.number, &turn.step.work) {
+                described.insert("type".to_owned(), "postRun".into());
+                described.insert("runStepCount".to_owned(), (of + 1).to_string().into());
             }
             if let Some(error) = &step.error {
                 described.insert("error".to_owned(), error.as_str().into());

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Done, NotDone};
 use crate::{
-    git::{self, CommitId, Credential, Git, GitError, GitRef, RepoUrl},
+    git::{self, CommitId, Credential, Git, GitError, GitRef, RepoUrl, Trace},
     job::Checkout,
     log::StepLog,
     plugin::{Call, Kept, input::Inputs},
@@ -48,10 +48,13 @@ pub(super) async fn run(call: &Call<'_>, kept: &Kept, log: &mut StepLog) -> Resu
         timeout: call.limits.git_timeout,
         // Whoever drops this future ends git.
         cancel: CancellationToken::new(),
+        trace: call.is_debug().then(Trace::default),
     };
-    let checked_out = git::check_out(&checkout, &git, &folder)
-        .await
-        .map_err(|error| told(&error))?;
+    let checked_out = git::check_out(&checkout, &git, &folder).await;
+    for line in git.trace.iter().flat_map(Trace::lines) {
+        log.line(&format!("debug: {line}")).await;
+    }
+    let checked_out = checked_out.map_err(|error| told(&error))?;
     let subject = checked_out.message.lines().next().unwrap_or_default();
     log.line(&format!(
         "Checked out {}: {subject}",
