@@ -105,7 +105,7 @@ pub struct Limits {
     pub after_cancel: Duration,
     /// The longest piece of output in one event, in bytes.
     pub max_output_chunk: usize,
-    /// How long one call of git may take.
+    /// How long one call of git may take, and one of npm that installs a plugin.
     pub git_timeout: Duration,
     /// The longest pipeline file, in bytes.
     pub max_pipeline_bytes: u64,

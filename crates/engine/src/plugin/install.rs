@@ -36,9 +36,6 @@ use crate::{log::StepLog, process::find_program, workdir};
 /// What is known of a package that is whole.
 const RECORD: &str = "flowcd.json";
 
-/// How long npm may take.
-const INSTALL_TIMEOUT: Duration = Duration::from_secs(600);
-
 /// How often to look whether whoever installs the same package has done so.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
@@ -151,7 +148,7 @@ impl Place {
             .mode(0o600)
             .open(&self.lock)
             .map_err(cannot)?;
-        let give_up = tokio::time::Instant::now() + INSTALL_TIMEOUT;
+        let give_up = tokio::time::Instant::now() + finder.limits.git_timeout;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -225,6 +222,10 @@ impl Place {
             "--omit=dev",
             "--install-links=true",
             "--loglevel=error",
+            // A registry that is away is told in seconds, not in minutes.
+            "--fetch-retries=2",
+            "--fetch-retry-mintimeout=500",
+            "--fetch-retry-maxtimeout=5000",
             "--prefix",
         ]
         .map(OsString::from)
@@ -252,7 +253,7 @@ impl Place {
             env: &env,
             marker: finder.marker,
             stdin: Bytes::new(),
-            timeout: INSTALL_TIMEOUT,
+            timeout: finder.limits.git_timeout,
             cancel: finder.cancel,
         }
         .run()

@@ -9,6 +9,8 @@ mod checkout;
 mod local;
 mod mirror_file;
 mod output;
+mod plugin;
+mod plugin_local;
 mod process;
 mod repository;
 mod resolve;
@@ -19,3 +21,9 @@ mod status;
 
 #[path = "../support/git_http.rs"]
 mod git_http;
+
+#[path = "../support/http_server.rs"]
+mod http_server;
+
+#[path = "../support/npm_registry.rs"]
+mod npm_registry;
