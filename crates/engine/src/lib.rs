@@ -29,7 +29,6 @@ mod shell;
 mod spelling;
 mod standing;
 mod step;
-mod strict;
 mod variables;
 pub mod workdir;
 

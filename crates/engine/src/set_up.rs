@@ -48,8 +48,6 @@ pub(crate) struct Ready {
     pub(crate) commands: CommandFolder,
     /// The environment that every step gets before its own.
     pub(crate) env: Vec<(String, String)>,
-    /// The pipeline's environment: templates.
-    pub(crate) pipeline_env: Arc<Map<String, Value>>,
     /// How long all steps together may take.
     pub(crate) timeout: Option<Duration>,
     pub(crate) left: Left,
@@ -163,7 +161,6 @@ impl Run {
         let (workspace, pipeline) = self.read_pipeline(folder, log).await?;
         contexts.inputs = checked_inputs(&pipeline, &contexts.inputs)?;
         let timeout = pipeline.timeout;
-        let pipeline_env = Arc::new(pipeline.env.clone());
         let place = Place {
             workdir: &workdir,
             workspace: &workspace,
@@ -187,7 +184,6 @@ impl Run {
             steps: planned,
             context: Context::new(&contexts, &self.job.secrets, &self.job.envs),
             env: environment::well_known(&self.job, &workdir, &workspace, &contexts),
-            pipeline_env,
             timeout,
             commands,
             left: Left::default(),

@@ -123,7 +123,6 @@ impl Run {
         ready: &mut Ready,
     ) -> Result<(Verdict, Result<Env, String>), String> {
         let (turn, workspace) = (turn.clone(), ready.workspace.clone());
-        let pipeline_env = Arc::clone(&ready.pipeline_env);
         let only_step = self.job.options.only_step.clone();
         let is_left_out = |ready: &Ready| match (&only_step, &turn.step.work) {
             (None, _) => false,
@@ -136,7 +135,7 @@ impl Run {
         ready
             .evaluate(move |context| {
                 let layers = EnvLayers {
-                    pipeline: &pipeline_env,
+                    pipeline: &turn.step.spec.env,
                     files: &[],
                     own: &turn.step.spec.own_env,
                 };

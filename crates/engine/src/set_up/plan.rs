@@ -10,7 +10,6 @@ use crate::{
     set_up::{Place, SetUpError},
     shell::Shell,
     spelling,
-    strict::Untrusted,
 };
 
 /// A step, and what it runs.
@@ -18,8 +17,8 @@ use crate::{
 pub(crate) struct Planned {
     pub(crate) spec: StepSpec,
     pub(crate) work: Work,
-    /// Where the pipeline is strict: what must not become a part of a script.
-    pub(crate) untrusted: Option<Untrusted>,
+    /// Whether text from outside is kept out of its script.
+    pub(crate) is_strict: bool,
 }
 
 /// What a step runs.
@@ -51,20 +50,17 @@ impl Run {
         check_only_step(&pipeline, self.job.options.only_step.as_deref())?;
         let mut steps = Vec::new();
         for (index, spec) in pipeline.steps.into_iter().enumerate() {
-            let untrusted = pipeline
-                .is_strict
-                .then(|| Untrusted::new(&pipeline.inputs, &spec.env));
             let work = match (&spec.run, &spec.plugin) {
                 (None, Some(specifier)) => {
                     self.find_plugin(index + 1, &spec, specifier, place, log)
                         .await?
                 }
-                _ => Work::Script(shell_of(index + 1, &spec, untrusted.as_ref())?),
+                _ => Work::Script(shell_of(index + 1, &spec)?),
             };
             steps.push(Arc::new(Planned {
                 spec,
                 work,
-                untrusted,
+                is_strict: pipeline.is_strict,
             }));
         }
         for index in (0..steps.len()).rev() {
@@ -76,7 +72,7 @@ impl Run {
                 steps.push(Arc::new(Planned {
                     spec,
                     work,
-                    untrusted: None,
+                    is_strict: pipeline.is_strict,
                 }));
             }
         }
@@ -127,24 +123,9 @@ fn check_only_step(pipeline: &Pipeline, only_step: Option<&str>) -> Result<(), S
     )))
 }
 
-fn shell_of(
-    number: usize,
-    spec: &StepSpec,
-    untrusted: Option<&Untrusted>,
-) -> Result<Shell, SetUpError> {
-    let fail = |message: String| SetUpError::Failed(format!("step {number}: {message}"));
-    let shell = Shell::parse(spec.shell.as_deref()).map_err(fail)?;
-    let script = spec.run.as_deref().unwrap_or_default();
-    if shell.variable("X").is_none()
-        && untrusted.is_some_and(|untrusted| untrusted.is_carried_in(script))
-    {
-        return Err(fail(format!(
-            "`strict-expressions` cannot pass untrusted text to the shell `{}`: put the expression into the step's \
-             `env`, and let the script read the variable",
-            spec.shell.as_deref().unwrap_or_default()
-        )));
-    }
-    Ok(shell)
+fn shell_of(number: usize, spec: &StepSpec) -> Result<Shell, SetUpError> {
+    Shell::parse(spec.shell.as_deref())
+        .map_err(|message| SetUpError::Failed(format!("step {number}: {message}")))
 }
 
 /// The step at the end of the run that belongs to this one.

@@ -5,7 +5,6 @@ use std::{
     io::Read,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use nix::fcntl::OFlag;
@@ -54,11 +53,9 @@ impl Run {
             Work::Script(_) | Work::Plugin(_) | Work::Unfound(_) => None,
         };
         let (turn, workspace) = (turn.clone(), ready.workspace.clone());
-        let pipeline_env = Arc::clone(&ready.pipeline_env);
         let preparation = Preparation {
             turn,
             workspace,
-            pipeline_env,
             kept_inputs,
         };
         ready
@@ -70,7 +67,6 @@ impl Run {
 struct Preparation {
     turn: Turn,
     workspace: PathBuf,
-    pipeline_env: Arc<Map<String, Value>>,
     kept_inputs: Option<Map<String, Value>>,
 }
 
@@ -82,7 +78,7 @@ impl Preparation {
             false => {
                 let files = read_env_files(&spec.env_files, &self.workspace)?;
                 let layers = EnvLayers {
-                    pipeline: &self.pipeline_env,
+                    pipeline: &spec.env,
                     files: &files,
                     own: &spec.own_env,
                 };
@@ -135,9 +131,9 @@ fn render_script(
             .trace
             .push(format!("expression: {expression} = {value}"));
     }
-    if let (Some(untrusted), Work::Script(shell)) = (&step.untrusted, &step.work) {
-        let is_untrusted = |path: &str| untrusted.is_untrusted(path);
-        // Set-up has refused what a shell cannot read from its environment.
+    if let (true, Work::Script(shell)) = (step.is_strict, &step.work) {
+        let is_untrusted = |path: &str| step.spec.untrusted.contains(path);
+        // A pipeline with a shell that cannot read them from its environment has been refused.
         let placeholder = |n: usize| {
             let name = format!("FLOWCD_EXPR_{n}");
             shell.variable(&name).unwrap_or(name)

@@ -6,18 +6,26 @@
 )]
 
 mod checkout;
+mod command_file;
+mod env_file;
+mod input;
 mod local;
+mod machine;
 mod mirror_file;
+mod options;
 mod output;
 mod plugin;
 mod plugin_local;
 mod process;
 mod repository;
 mod resolve;
+mod retry;
 mod runner;
 mod secret;
 mod set_up;
+mod shell;
 mod status;
+mod time_limit;
 
 #[path = "../support/git_http.rs"]
 mod git_http;

@@ -1,0 +1,159 @@
+//! Steps and tasks that take too long.
+
+use std::{fs, time::Duration};
+
+use flowcd_model::step::StepCount;
+
+use crate::runner::Runner;
+
+fn is_alive(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .unwrap_or("")
+            .trim()
+            .starts_with('Z')
+    })
+}
+
+#[tokio::test]
+async fn a_step_that_takes_too_long_fails_and_says_how_long() {
+    let ran = Runner::of_pipeline(
+        "steps:\n- {run: 'echo began; sleep 60', timeout-minutes: 0.005}\n- run: 'true'\n",
+    )
+    .run()
+    .await;
+    assert_eq!(ran.statuses(), "failure skipped -> failure");
+    assert_eq!(ran.error(1), "timed out after 0.3 seconds");
+    assert_eq!(ran.log(1), "began\nError: timed out after 0.3 seconds\n");
+}
+
+#[tokio::test]
+async fn a_step_that_takes_too_long_can_be_continued_and_tried_again() {
+    let ran = Runner::of_pipeline(
+        "steps:\n- {run: 'echo began; sleep 60', timeout-minutes: 0.005, continue-on-error: true, retry: 1}\n\
+         - run: 'true'\n",
+    )
+    .run()
+    .await;
+    assert_eq!(ran.statuses(), "error-with-continue success -> success");
+    assert_eq!(ran.outcome.steps[1].attempts, Some(2));
+    assert!(
+        ran.log(1)
+            .contains("Attempt 2 of 2 after timed out after 0.3 seconds"),
+        "{}",
+        ran.log(1)
+    );
+}
+
+#[tokio::test]
+async fn a_time_limit_reaches_what_left_the_group_and_what_ignores_it() {
+    let mut runner = Runner::of_pipeline(
+        "steps:\n- timeout-minutes: 0.01\n  run: |\n\
+         \x20   trap '' TERM\n\
+         \x20   setsid sh -c 'trap \"\" TERM; echo $$ > escaped; while :; do sleep 1; done' >/dev/null 2>&1 &\n\
+         \x20   while :; do sleep 1; done\n",
+    );
+    runner.job.limits.grace_period = Duration::from_millis(200);
+    let folder = runner.folder();
+    let (_home, ran) = runner.run_and_watch(|_| false).await;
+    assert_eq!(ran.statuses(), "failure -> failure");
+    let pid = fs::read_to_string(folder.join("escaped")).expect("it got so far");
+    assert!(!is_alive(&pid), "{pid}");
+    // It was the time limit that ended it, and not the clean-up.
+    assert_eq!(ran.log_of(StepCount::Completed), "Cleaning up task\n");
+}
+
+#[tokio::test]
+async fn a_task_that_takes_too_long_fails_its_running_step_and_still_cleans_up() {
+    let ran = Runner::of_pipeline(
+        "timeout-minutes: 0.005\n\
+         steps:\n\
+         - {run: 'sleep 60', continue-on-error: true}\n\
+         - run: echo never\n\
+         - {run: 'echo failure', if: '${{ failure() }}'}\n\
+         - {run: 'echo always', if: '${{ always() }}'}\n\
+         - {run: 'echo never', if: '${{ success() }}'}\n",
+    )
+    .run()
+    .await;
+    assert_eq!(
+        ran.statuses(),
+        "failure skipped success success skipped -> failure"
+    );
+    assert_eq!(ran.error(1), "the task took more than 0.3 seconds");
+    assert_eq!(ran.log(3), "failure\n");
+    assert_eq!(ran.log(4), "always\n");
+}
+
+#[tokio::test]
+async fn a_tasks_time_can_end_during_a_step_that_cleans_up() {
+    let ran = Runner::of_pipeline(
+        "timeout-minutes: 0.005\n\
+         steps:\n\
+         - run: exit 3\n\
+         - {run: 'sleep 60', if: '${{ always() }}'}\n\
+         - {run: 'echo after', if: '${{ always() }}'}\n",
+    )
+    .run()
+    .await;
+    assert_eq!(ran.statuses(), "failure failure success -> failure");
+    assert_eq!(ran.error(2), "the task took more than 0.3 seconds");
+}
+
+#[tokio::test]
+async fn what_cleans_up_after_the_tasks_time_has_a_limit_of_its_own() {
+    let mut runner = Runner::of_pipeline(
+        "timeout-minutes: 0.005\n\
+         steps:\n\
+         - run: sleep 60\n\
+         - {run: 'sleep 60', if: '${{ always() }}'}\n\
+         - {run: 'sleep 60', if: '${{ always() }}', retry: 3}\n",
+    );
+    runner.job.limits.after_cancel = Duration::from_millis(300);
+    let ran = runner.run().await;
+    assert_eq!(ran.statuses(), "failure failure failure -> failure");
+    assert_eq!(
+        ran.error(2),
+        "took more than 0.3 seconds after the end of the task"
+    );
+    assert_eq!(ran.outcome.steps[3].attempts, None);
+}
+
+#[tokio::test]
+async fn a_task_can_be_cancelled_after_its_time() {
+    let ran = Runner::of_pipeline(
+        "timeout-minutes: 0.005\n\
+         steps:\n\
+         - run: sleep 60\n\
+         - {run: 'echo cancel-me; sleep 60', if: '${{ always() }}'}\n",
+    )
+    .run_and_cancel_at("cancel-me")
+    .await;
+    assert_eq!(ran.statuses(), "failure cancelled -> cancelled");
+}
+
+#[tokio::test]
+async fn the_time_of_a_task_begins_with_its_first_step() {
+    let ran = Runner::of_pipeline("timeout-minutes: 0.5\nsteps: [{run: 'true'}, {run: 'true'}]\n")
+        .run()
+        .await;
+    assert_eq!(ran.statuses(), "success success -> success");
+}
+
+#[tokio::test]
+async fn the_shorter_of_two_limits_counts() {
+    let ran = Runner::of_pipeline(
+        "timeout-minutes: 10\nsteps: [{run: 'sleep 60', timeout-minutes: 0.002}]\n",
+    )
+    .run()
+    .await;
+    assert_eq!(ran.error(1), "timed out after 0.12 seconds");
+    let ran = Runner::of_pipeline(
+        "timeout-minutes: 0.002\nsteps: [{run: 'sleep 60', timeout-minutes: 10}]\n",
+    )
+    .run()
+    .await;
+    assert_eq!(ran.error(1), "the task took more than 0.12 seconds");
+}
