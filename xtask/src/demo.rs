@@ -1,4 +1,5 @@
-//! The main job, from nothing: a server, a repository, a token, a deployment with its log on the terminal.
+//! The main job, from nothing: a repository, its pipeline on this machine, a server, a token, a deployment with its
+//! log on the terminal.
 
 use std::{
     fs,
@@ -14,19 +15,27 @@ use tempfile::TempDir;
 use crate::process::{self, Binaries, Guard};
 
 const PIPELINE: &str = r#"name: hello
+inputs:
+  target:
+    type: choice
+    options: [staging, production]
+    default: staging
 env:
   GREETING: hello
 steps:
   - name: Build
+    id: build
+    timeout-minutes: 5
     run: |
-      echo "$GREETING from commit $(git rev-parse --short HEAD) on ${{ git.branch }}"
+      echo "$GREETING from commit $(git rev-parse --short HEAD) on $FLOWCD_BRANCH"
       for part in compile link pack; do echo "  $part"; sleep 0.3; done
+      echo "package=hello-1.0.tar.gz" >> "$FLOWCD_OUTPUT"
   - name: Ship
     id: ship
     if: ${{ success() && inputs.target == "staging" }}
     run: |
       echo "the key is $DEPLOY_KEY, which no log shows"
-      echo "shipped to ${{ inputs.target }}"
+      echo "shipped ${{ steps.build.outputs.package }} to ${{ inputs.target }}"
     env:
       DEPLOY_KEY: ${{ secrets.DEPLOY_KEY }}
   - name: Tidy up
@@ -68,6 +77,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         let mut command = Command::new(&binaries.cli);
         command
             .args(args)
+            .current_dir(&repository)
             .env("FLOWCD_URL", &url)
             .env("FLOWCD_TOKEN", token)
             .env("DEPLOY_KEY", "correct-horse-battery");
@@ -76,6 +86,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let repo_url = repository
         .to_str()
         .context("the temporary folder's name is no text")?;
+    println!("\nIn the repository, before anything is deployed:");
+    cli(&["lint"])?;
+    cli(&["run", "--secret", "DEPLOY_KEY"])?;
+    println!("\nOn the server:");
     cli(&[
         "app",
         "create",
