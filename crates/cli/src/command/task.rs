@@ -9,6 +9,7 @@ use flowcd_model::{
     time::Millis,
 };
 use futures_util::{StreamExt, TryStreamExt};
+use serde_json::Value;
 
 use crate::{
     connect::find_app,
@@ -177,6 +178,7 @@ fn show(task: &Task) -> String {
             Some(first_line(&task.message, 200)).filter(|line| !line.is_empty()),
         ),
         ("inputs", inputs.as_deref().map(clean)),
+        ("debug", Some("yes".to_owned()).filter(|_| task.is_debug)),
         (
             "runs again",
             task.redelivery.as_ref().map(ToString::to_string),
@@ -192,6 +194,34 @@ fn show(task: &Task) -> String {
             ["STEP", "STATUS", "TIME", "NAME", "ERROR"],
             steps.iter().map(step_row),
         ));
+        shown.push_str(&outputs(steps));
+    }
+    if let Some(summary) = &task.summary {
+        shown.push_str("\nsummary:\n");
+        for line in summary.lines() {
+            shown.push_str(&clean(line));
+            shown.push('\n');
+        }
+    }
+    shown
+}
+
+/// What the steps gave out, a line each: `build.url = http://x`. Text of several lines is written as JSON.
+fn outputs(steps: &[Step]) -> String {
+    let mut shown = String::new();
+    for step in steps {
+        let number = step.step_count.to_string();
+        let of = step.id.as_deref().unwrap_or(&number);
+        for (name, value) in &step.outputs {
+            let value = match value {
+                Value::String(text) if !text.contains(char::is_control) => text.clone(),
+                value => value.to_string(),
+            };
+            if shown.is_empty() {
+                shown.push_str("\noutputs:\n");
+            }
+            shown.push_str(&format!("{}\n", clean(&format!("{of}.{name} = {value}"))));
+        }
     }
     shown
 }
@@ -199,7 +229,10 @@ fn show(task: &Task) -> String {
 fn step_row(step: &Step) -> [comfy_table::Cell; 5] {
     [
         text(step.step_count.to_string()),
-        step_status(step.status),
+        match step.attempts {
+            Some(n_attempts) => text(format!("{} (attempt {n_attempts})", step.status)),
+            None => step_status(step.status),
+        },
         text(step.process_time.map_or_else(|| "-".to_owned(), seconds)),
         text(first_line(&step.run, 60)),
         text(

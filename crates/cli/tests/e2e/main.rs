@@ -6,6 +6,7 @@
 )]
 
 mod app;
+mod corpus;
 mod deploy;
 mod idempotency;
 mod interrupt;
@@ -14,6 +15,7 @@ mod login;
 mod raw;
 #[path = "../../../server/tests/integration/support/repo.rs"]
 mod repo;
+mod run;
 mod support;
 mod task;
 mod token;

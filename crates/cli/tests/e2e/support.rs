@@ -6,9 +6,11 @@ use std::{
     time::Duration,
 };
 
+use flowcd_client::Client;
 use flowcd_model::token::NewToken;
 use flowcd_server::{Running, config::Config};
 use nix::sys::stat::Mode;
+use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
@@ -99,6 +101,13 @@ impl Server {
 
     pub(crate) fn token(&self) -> &str {
         &self.token
+    }
+
+    /// The typed client, as the user of the token.
+    pub(crate) fn client(&self) -> Client {
+        let builder = Client::builder(self.url()).expect("a good URL");
+        let token = SecretString::from(self.token.as_str());
+        builder.token(token).build().expect("a client")
     }
 
     /// A path in a folder that goes with the server.

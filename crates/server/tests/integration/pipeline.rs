@@ -184,7 +184,8 @@ on_both! {
         let server = Server::start(database).await;
         let client = server.admin().await;
         let repo = Repo::with_pipeline("steps:\n  - run: 'true'\n");
-        let (app, kept) = (create_app(&client, &repo).await, create_app(&client, &Repo::with_pipeline("")).await);
+        let app = create_app(&client, &repo).await;
+        let kept = client.create_application(&application("kept", &repo.url())).await.expect("made").id;
         let user = client.get_application(&app).await.expect("the application").user_id;
         let caches = server.data.path().join("data/caches").join(user.as_str());
         for id in [&app, &kept] {
