@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     Fault, MAX_WORK, Scope,
     function::{Function, check_size, is_function},
+    hash::Reading,
     tree::{Binary, Kind, NodeId, Tree, Unary},
     value::{Value, power},
 };
@@ -17,6 +18,7 @@ pub(super) struct Evaluator<'s> {
     /// What functions can see. JEXL has none.
     scope: Option<&'s Scope<'s>>,
     work: usize,
+    reading: Reading,
 }
 
 /// A tree, and the item that JEXL's `.name` is about while a filter looks at one.
@@ -33,6 +35,7 @@ impl<'s> Evaluator<'s> {
             vars: scope.vars,
             scope: Some(scope),
             work: 0,
+            reading: Reading::default(),
         }
     }
 
@@ -42,6 +45,7 @@ impl<'s> Evaluator<'s> {
             vars,
             scope: None,
             work: 0,
+            reading: Reading::default(),
         }
     }
 
@@ -198,7 +202,7 @@ impl<'s> Evaluator<'s> {
             values.push(value);
         }
         let value = function
-            .call(&values, scope)
+            .call(&values, scope, &mut self.reading)
             .map_err(|message| Fault::new(message, span()))?;
         self.work(view.tree, id, size(&value))?;
         Ok(value)

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use super::{
-    GlobalStatus, MAX_TEXT_BYTES, Scope, hash,
+    GlobalStatus, MAX_TEXT_BYTES, Scope,
+    hash::{self, Reading},
     value::{Value, to_json},
 };
 use crate::spelling;
@@ -81,6 +82,7 @@ impl Function {
         self,
         arguments: &[Value<'a>],
         scope: &Scope<'_>,
+        reading: &mut Reading,
     ) -> Result<Value<'a>, String> {
         let first = arguments.first().unwrap_or(&Value::Undefined);
         let second = arguments.get(1).unwrap_or(&Value::Undefined);
@@ -98,14 +100,15 @@ impl Function {
             Self::StartsWith => is(starts_with(first, second, third)),
             Self::EndsWith => is(ends_with(first, second, third)),
             Self::ToJson => Ok(Value::Text(Cow::Owned(to_json(first)))),
+            Self::FromJson if matches!(first, Value::Null) => Ok(Value::Null),
             Self::FromJson => match serde_json::from_str::<Json>(&first.text()) {
                 Ok(json) => Ok(Value::owned(json)),
                 Err(err) => Err(format!("`fromJSON` got no JSON: {err}")),
             },
-            Self::HashFile => hash::file(&first.text(), scope.workspace).map(text),
+            Self::HashFile => hash::file(&first.text(), scope.workspace, reading).map(text),
             Self::HashFiles => {
                 let patterns: Vec<Cow<'_, str>> = arguments.iter().map(Value::text).collect();
-                hash::files(&patterns, scope.workspace).map(text)
+                hash::files(&patterns, scope.workspace, reading).map(text)
             }
             Self::Format => format_text(&first.text(), &arguments[1..]).map(text),
             Self::Join => join(first, second).map(text),

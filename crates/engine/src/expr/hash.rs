@@ -12,41 +12,80 @@ use nix::fcntl::OFlag;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
-/// More than any lock file; what is longer would hold up the run.
-const MAX_FILE_BYTES: u64 = 1 << 30;
-/// How many files and folders `hashFiles` looks at before it gives up.
+/// More than all lock files; what is longer would hold up the run.
+const MAX_BYTES: u64 = 1 << 30;
+/// How many files and folders are looked at before we give up.
 const MAX_ENTRIES: usize = 200_000;
+/// How much comparing of paths with patterns is done, in steps of `MATCH_STEP` pairs of bytes.
+const MAX_MATCH_STEPS: usize = 20_000_000;
+const MATCH_STEP: usize = 64;
+
+/// What has been read so far, of all files that one evaluation reads.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    n_bytes: u64,
+    n_entries: usize,
+    n_match_steps: usize,
+}
+
+impl Reading {
+    fn bytes(&mut self, n: usize) -> Result<(), String> {
+        self.n_bytes += n as u64;
+        match self.n_bytes > MAX_BYTES {
+            true => Err(format!("more than {MAX_BYTES} bytes have been read")),
+            false => Ok(()),
+        }
+    }
+
+    fn entry(&mut self) -> Result<(), String> {
+        self.n_entries += 1;
+        match self.n_entries > MAX_ENTRIES {
+            true => Err(format!("it has more than {MAX_ENTRIES} files")),
+            false => Ok(()),
+        }
+    }
+
+    fn matching(&mut self, pattern: &str, path: &str) -> Result<(), String> {
+        self.n_match_steps += 1 + pattern.len() * path.len() / MATCH_STEP;
+        match self.n_match_steps > MAX_MATCH_STEPS {
+            true => Err("the patterns take too much work".to_owned()),
+            false => Ok(()),
+        }
+    }
+}
 
 /// The SHA-1 of a file, in hexadecimal.
-pub(super) fn file(path: &str, workspace: &Path) -> Result<String, String> {
+pub(super) fn file(path: &str, workspace: &Path, reading: &mut Reading) -> Result<String, String> {
     let fail = |why: String| format!("`hashFile` cannot read `{path}`: {why}");
     let root = fs::canonicalize(workspace).map_err(|err| fail(err.to_string()))?;
     let mut hash = Sha1::new();
-    read(&root.join(path), &root, |bytes| hash.update(bytes)).map_err(fail)?;
+    read(&root.join(path), &root, reading, |bytes| hash.update(bytes)).map_err(fail)?;
     Ok(hexadecimal(&hash.finalize()))
 }
 
 /// The SHA-256 over the SHA-256 of each file that a pattern matches, in the order of their paths; empty when there is
 /// none. A pattern after `!` takes files out again.
-pub(super) fn files(patterns: &[Cow<'_, str>], workspace: &Path) -> Result<String, String> {
+pub(super) fn files(
+    patterns: &[Cow<'_, str>],
+    workspace: &Path,
+    reading: &mut Reading,
+) -> Result<String, String> {
     let fail = |why: String| format!("`hashFiles` cannot read the workspace: {why}");
     let root = fs::canonicalize(workspace).map_err(|err| fail(err.to_string()))?;
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
-    let mut n_entries = 0;
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(root.join(&folder)).map_err(|err| fail(err.to_string()))?;
         for entry in entries {
             let entry = entry.map_err(|err| fail(err.to_string()))?;
-            n_entries += 1;
-            if n_entries > MAX_ENTRIES {
-                return Err(fail(format!("it has more than {MAX_ENTRIES} files")));
-            }
+            reading.entry().map_err(fail)?;
             let kind = entry.file_type().map_err(|err| fail(err.to_string()))?;
             let path = folder.join(entry.file_name());
             if kind.is_dir() && path != Path::new(".git") {
                 folders.push(path);
-            } else if kind.is_file() && is_chosen(&path.to_string_lossy(), patterns) {
+            } else if kind.is_file()
+                && is_chosen(&path.to_string_lossy(), patterns, reading).map_err(fail)?
+            {
                 found.push(path);
             }
         }
@@ -58,15 +97,22 @@ pub(super) fn files(patterns: &[Cow<'_, str>], workspace: &Path) -> Result<Strin
     let mut all = Sha256::new();
     for path in found {
         let mut hash = Sha256::new();
-        read(&root.join(&path), &root, |bytes| hash.update(bytes))
-            .map_err(|why| format!("`hashFiles` cannot read `{}`: {why}", path.display()))?;
+        read(&root.join(&path), &root, reading, |bytes| {
+            hash.update(bytes)
+        })
+        .map_err(|why| format!("`hashFiles` cannot read `{}`: {why}", path.display()))?;
         all.update(hash.finalize());
     }
     Ok(hexadecimal(&all.finalize()))
 }
 
 /// Reads a file that lies below `root` once all links are followed.
-fn read(path: &Path, root: &Path, mut each: impl FnMut(&[u8])) -> Result<(), String> {
+fn read(
+    path: &Path,
+    root: &Path,
+    reading: &mut Reading,
+    mut each: impl FnMut(&[u8]),
+) -> Result<(), String> {
     let real = fs::canonicalize(path).map_err(|err| err.to_string())?;
     if !real.starts_with(root) {
         return Err("it is outside the workspace".to_owned());
@@ -76,17 +122,13 @@ fn read(path: &Path, root: &Path, mut each: impl FnMut(&[u8])) -> Result<(), Str
     if !metadata.is_file() {
         return Err("it is not a file".to_owned());
     }
-    let mut n_bytes = 0;
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let n = file.read(&mut buffer).map_err(|err| err.to_string())?;
         if n == 0 {
             return Ok(());
         }
-        n_bytes += n as u64;
-        if n_bytes > MAX_FILE_BYTES {
-            return Err(format!("it is longer than {MAX_FILE_BYTES} bytes"));
-        }
+        reading.bytes(n)?;
         each(&buffer[..n]);
     }
 }
@@ -99,15 +141,16 @@ fn open(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-fn is_chosen(path: &str, patterns: &[Cow<'_, str>]) -> bool {
+fn is_chosen(path: &str, patterns: &[Cow<'_, str>], reading: &mut Reading) -> Result<bool, String> {
     let mut is_chosen = false;
     for pattern in patterns.iter().flat_map(|pattern| pattern.lines()) {
+        reading.matching(pattern, path)?;
         match pattern.trim().strip_prefix('!') {
             Some(pattern) => is_chosen = is_chosen && !matches(pattern, path),
             None => is_chosen = is_chosen || matches(pattern.trim(), path),
         }
     }
-    is_chosen
+    Ok(is_chosen)
 }
 
 /// Whether a path matches a pattern: `*` and `?` stay within a name, `**` goes across folders.

@@ -204,13 +204,13 @@ impl Parser<'_> {
         function
             .check_arguments(arguments.len())
             .map_err(|message| Fault::new(message, span.clone()))?;
-        Ok(self.tree.add(
-            Kind::Call {
-                function,
-                arguments,
-            },
-            span,
-        ))
+        // In its place, so that the name is not taken for a variable's.
+        let kind = Kind::Call {
+            function,
+            arguments,
+        };
+        self.tree.replace(callee, kind, span);
+        Ok(callee)
     }
 
     fn choice(&mut self, condition: NodeId) -> Result<NodeId, Fault> {

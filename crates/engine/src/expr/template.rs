@@ -268,7 +268,7 @@ pub(super) fn for_each_part<'t>(
             };
             let is_expression = result
                 .as_ref()
-                .is_ok_and(|parsed| parsed.tree.names().all(|name| known(name)));
+                .is_ok_and(|parsed| parsed.tree.names().all(known));
             if !is_expression {
                 n_vain += end.saturating_sub(start);
                 if n_vain > MAX_VAIN_BYTES {

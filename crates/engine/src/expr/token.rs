@@ -70,7 +70,11 @@ impl<'s> Lexer<'s> {
         let token = match first {
             '"' | '\'' => self.text(first)?,
             '0'..='9' => self.number()?,
-            '.' if trimmed[1..].starts_with(|c: char| c.is_ascii_digit()) => self.number()?,
+            '.' if self.dialect == Dialect::Pipeline
+                && trimmed[1..].starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                self.number()?
+            }
             _ if self.dialect.is_name_start(first) => {
                 let is_part = |c| self.dialect.is_name_part(c);
                 let length = trimmed.find(|c| !is_part(c)).unwrap_or(trimmed.len());

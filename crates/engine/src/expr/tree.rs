@@ -132,6 +132,13 @@ impl Tree {
         id
     }
 
+    /// Makes a node another one.
+    pub(super) fn replace(&mut self, id: NodeId, kind: Kind, span: Range<usize>) {
+        let node = &mut self.nodes[id.0 as usize];
+        node.kind = kind;
+        node.span = span;
+    }
+
     /// A node of this tree.
     pub(super) fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0 as usize]
