@@ -23,7 +23,7 @@ use tokio::{
     time::Instant,
 };
 
-use self::marked::is_any_marked;
+use self::marked::Mark;
 pub use self::marked::kill_marked;
 pub(crate) use self::{
     end::{End, Interrupt, Span, TimeLimit, Timed},
@@ -34,6 +34,8 @@ use crate::{job::Limits, log::StepLog};
 
 /// The variable that marks every process of a run.
 pub(crate) const MARKER_VARIABLE: &str = "FLOWCD_RUN";
+/// The variable that tells the processes of one attempt of a step from those that earlier steps left running.
+pub(crate) const ATTEMPT_VARIABLE: &str = "FLOWCD_ATTEMPT";
 
 /// Where programs are looked for when nobody says otherwise.
 pub(crate) const DEFAULT_PATH: &str =
@@ -78,7 +80,7 @@ pub(crate) async fn run_program(
         output,
         stdin: Stdin(stdin),
         group,
-        marker: program.marker,
+        mark: Mark::of_attempt(program.marker, program.env),
         limits,
     };
     Ok(running.finish(interrupt, log).await)
@@ -135,7 +137,7 @@ struct Running<'a> {
     output: pipe::Receiver,
     stdin: Stdin,
     group: ProcessGroup,
-    marker: &'a str,
+    mark: Mark,
     limits: &'a Limits,
 }
 
@@ -207,7 +209,7 @@ impl Running<'_> {
         let is_early = || deadline.is_some_and(|deadline| Instant::now() < deadline);
         while is_early() && self.group.exists() {
             // A group of processes that have ended, but that nobody has buried, exists as well.
-            if !on_a_thread(self.marker, is_any_marked).await {
+            if !on_a_thread(&self.mark, Mark::is_on_any).await {
                 return;
             }
             tokio::time::sleep(GROUP_POLL).await;
@@ -216,7 +218,7 @@ impl Running<'_> {
 
     async fn kill(&self) {
         self.group.kill();
-        on_a_thread(self.marker, |marker| kill_marked(marker) > 0).await;
+        on_a_thread(&self.mark, |mark| mark.kill() > 0).await;
     }
 }
 
@@ -241,9 +243,9 @@ async fn sleep_until(deadline: Option<Instant>) {
 }
 
 /// Reading `/proc` blocks.
-async fn on_a_thread(marker: &str, work: fn(&str) -> bool) -> bool {
-    let marker = marker.to_owned();
-    tokio::task::spawn_blocking(move || work(&marker))
+async fn on_a_thread(mark: &Mark, work: fn(&Mark) -> bool) -> bool {
+    let mark = mark.clone();
+    tokio::task::spawn_blocking(move || work(&mark))
         .await
         .unwrap_or(false)
 }

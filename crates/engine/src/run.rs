@@ -104,8 +104,11 @@ impl Run {
         match work.await {
             Ok((n_killed, removed)) => {
                 if n_killed > 0 {
-                    log.line(&format!("Ended {n_killed} processes that were left behind"))
-                        .await;
+                    let what = match n_killed {
+                        1 => "a process that was left behind".to_owned(),
+                        n => format!("{n} processes that were left behind"),
+                    };
+                    log.line(&format!("Ended {what}")).await;
                 }
                 if let Err(error) = removed {
                     log.line(&format!(

@@ -20,7 +20,7 @@ use crate::{
     job::Source,
     log::StepLog,
     plugin::{Call, Called, Phase, Plugin},
-    process::{End, Interrupt, Program, run_program},
+    process::{ATTEMPT_VARIABLE, End, Interrupt, Program, run_program},
     run::Run,
     set_up::{PostCall, Ready, Work},
     shell::{Script, Shell},
@@ -68,7 +68,12 @@ impl Run {
                 return Attempted::failed(Fault::unfit(error));
             }
         }
-        let env = environment(prepared, &files, ready);
+        let mut env = environment(prepared, &files, ready);
+        env.retain(|(name, _)| name != ATTEMPT_VARIABLE);
+        env.push((
+            ATTEMPT_VARIABLE.to_owned(),
+            format!("{}.{attempt}", turn.number),
+        ));
         if attempt == 1 {
             self.debug_environment(log, &env).await;
         }

@@ -16,6 +16,7 @@ mod options;
 mod output;
 mod plugin;
 mod plugin_local;
+mod post;
 mod process;
 mod repository;
 mod resolve;

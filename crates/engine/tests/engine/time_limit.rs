@@ -157,3 +157,20 @@ async fn the_shorter_of_two_limits_counts() {
     .await;
     assert_eq!(ran.error(1), "the task took more than 0.12 seconds");
 }
+
+#[tokio::test]
+async fn a_time_limit_leaves_what_earlier_steps_left_running() {
+    let ran = Runner::of_pipeline(
+        "steps:\n\
+         - run: setsid sh -c 'echo $$ > daemon; exec sleep 60' >/dev/null 2>&1 & while ! [ -s daemon ]; do sleep 0.01; done\n\
+         - {run: 'sleep 60', timeout-minutes: 0.002, continue-on-error: true}\n\
+         - {run: 'kill -0 $(cat daemon) && ! grep -q \"^State:.Z\" /proc/$(cat daemon)/status && echo alive'}\n",
+    )
+    .run()
+    .await;
+    assert_eq!(ran.log(3), "alive\n");
+    assert_eq!(
+        ran.log_of(StepCount::Completed),
+        "Cleaning up task\nEnded a process that was left behind\n"
+    );
+}
