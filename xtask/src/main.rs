@@ -12,6 +12,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod node;
 mod openapi;
 mod postgres;
 mod process;
@@ -29,7 +30,7 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Write openapi/openapi.json from the server's routes and the model's types.
+    /// Write openapi/openapi.json from the server's routes and the model's types, and the schema of pipeline files.
     Openapi {
         /// Write nothing; fail when the file is out of date.
         #[arg(long)]
@@ -37,7 +38,7 @@ enum Chore {
     },
     /// Build everything, start a server on an embedded database, and deploy a small repository with it.
     Demo(demo::Args),
-    /// Set up what the tests need (PostgreSQL), then run every test.
+    /// Set up what the tests need (PostgreSQL, Node.js), then run every test.
     Test(test::Args),
     /// Measure the speed, each figure beside its floor in the same run.
     Bench(bench::Args),

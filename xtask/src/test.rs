@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{postgres::Postgres, process};
+use crate::{node, postgres::Postgres, process};
 
 /// Which tests to run.
 #[derive(clap::Args)]
@@ -12,8 +12,9 @@ pub(crate) struct Args {
     cargo_test: Vec<String>,
 }
 
-/// Starts PostgreSQL and runs the tests.
+/// Sees that there is Node.js, starts PostgreSQL, and runs the tests.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    node::ensure_installed()?;
     let postgres = Postgres::start()?;
     let mut command = process::cargo();
     command

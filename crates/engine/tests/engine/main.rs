@@ -17,6 +17,7 @@ mod output;
 mod plugin;
 mod plugin_local;
 mod post;
+mod plugin_native;
 mod process;
 mod repository;
 mod resolve;
@@ -36,3 +37,6 @@ mod http_server;
 
 #[path = "../support/npm_registry.rs"]
 mod npm_registry;
+
+#[path = "../support/smtp_server.rs"]
+mod smtp_server;
