@@ -1,6 +1,7 @@
 //! Values on the command line: `key=value`, secrets, files, lengths of time, refs.
 
 use std::{
+    convert::Infallible,
     fs,
     io::{self, IsTerminal, Read},
     path::PathBuf,
@@ -63,16 +64,26 @@ pub(crate) fn parse_registry(text: &str) -> Result<String, String> {
     }
 }
 
+/// A secret as it was asked for; an error where it was asked for in a wrong way.
+///
+/// It is no error of the command line's parser, which would repeat what was written, and with it a value.
+#[derive(Clone, Debug)]
+pub(crate) struct SecretSource(Result<Source, String>);
+
 /// Where the value of a secret is.
 #[derive(Clone, Debug)]
-pub(crate) struct SecretSource {
+struct Source {
     name: String,
     /// The file; without one it is the environment variable of the same name, or asked for.
     file: Option<PathBuf>,
 }
 
 /// `NAME` or `NAME=@FILE`. A value itself is not taken: other users of the machine can see the arguments.
-pub(crate) fn parse_secret(text: &str) -> Result<SecretSource, String> {
+pub(crate) fn parse_secret(text: &str) -> Result<SecretSource, Infallible> {
+    Ok(SecretSource(source(text)))
+}
+
+fn source(text: &str) -> Result<Source, String> {
     let (name, value) = match text.split_once('=') {
         Some((name, value)) => (name, Some(value)),
         None => (text, None),
@@ -95,7 +106,7 @@ pub(crate) fn parse_secret(text: &str) -> Result<SecretSource, String> {
             }
         },
     };
-    Ok(SecretSource {
+    Ok(Source {
         name: name.to_owned(),
         file,
     })
@@ -103,7 +114,11 @@ pub(crate) fn parse_secret(text: &str) -> Result<SecretSource, String> {
 
 /// Fetches the values: from files, the environment, or the user.
 pub(crate) fn read_secrets(sources: &[SecretSource]) -> Result<Secrets, Failure> {
-    let is_stdin = |source: &&SecretSource| {
+    let sources: Vec<&Source> = sources
+        .iter()
+        .map(|SecretSource(source)| source.as_ref().map_err(Failure::usage))
+        .collect::<Result<_, _>>()?;
+    let is_stdin = |source: &&&Source| {
         source
             .file
             .as_ref()
@@ -275,9 +290,7 @@ pub(crate) fn read_document<T: serde::de::DeserializeOwned>(path: &PathBuf) -> R
 mod tests {
     use serde_json::json;
 
-    use super::{
-        branch_ref, parse_expiration, parse_field, parse_secret, tag_ref, without_last_newline,
-    };
+    use super::{branch_ref, parse_expiration, parse_field, source, tag_ref, without_last_newline};
 
     #[test]
     fn a_field_is_json_where_it_looks_like_it_and_text_otherwise() {
@@ -305,13 +318,13 @@ mod tests {
 
     #[test]
     fn a_secrets_value_on_the_command_line_is_refused_and_not_repeated() {
-        let error = parse_secret("KEY=hunter2").expect_err("a value");
+        let error = source("KEY=hunter2").expect_err("a value");
         assert!(!error.contains("hunter2"), "{error}");
         for text in ["1KEY", "", "A-B", "K=@"] {
-            assert!(parse_secret(text).is_err(), "{text}");
+            assert!(source(text).is_err(), "{text}");
         }
-        assert!(parse_secret("KEY").is_ok());
-        assert!(parse_secret("KEY=@-").is_ok());
+        assert!(source("KEY").is_ok());
+        assert!(source("KEY=@-").is_ok());
     }
 
     #[test]

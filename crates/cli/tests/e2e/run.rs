@@ -497,11 +497,11 @@ async fn a_second_interrupt_kills_what_does_not_end() {
 #[tokio::test]
 async fn a_reader_that_goes_away_ends_the_run() {
     let folder = Folder::new(
-        "steps:\n  - run: echo $$ > pid; while :; do echo line; done\n  - if: ${{ always() }}\n    run: touch cleaned\n",
+        "steps:\n  - run: echo $$ > pid; while :; do echo printed; done\n  - if: ${{ always() }}\n    run: touch cleaned\n",
     );
     let mut child = folder.start(&["--quiet"]);
     let mut stdout = BufReader::new(child.stdout.take().expect("its stdout"));
-    until(&mut stdout, "line").await;
+    until(&mut stdout, "printed").await;
     let pid = pid_in(&folder.path().join("pid"));
     drop(stdout);
     assert_eq!(code(&mut child).await, Some(0));
