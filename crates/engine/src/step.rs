@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     context::{Context, EnvLayers},
+    debug::in_a_line,
     expr::{self, ExprError, GlobalStatus, Scope},
     log::StepLog,
     run::{Ending, Run, step_count},
@@ -101,7 +102,10 @@ impl Run {
             Err(error) => (Verdict::Fail(error.clone()), Err(error)),
         };
         let failed = match verdict {
-            Verdict::Skip => return Ending::unrun(StepStatus::Skipped),
+            Verdict::Skip => {
+                self.debug_skip(turn).await;
+                return Ending::unrun(StepStatus::Skipped);
+            }
             Verdict::Cancel => return Ending::unrun(StepStatus::Cancelled),
             Verdict::Run => None,
             Verdict::Fail(error) => Some(Fault::unfit(error)),
@@ -114,6 +118,17 @@ impl Run {
         };
         self.debug_time(&mut log, "the step", began).await;
         self.settle(performed, turn, began, log).await
+    }
+
+    /// Tells why a step does not run, in a debug run.
+    async fn debug_skip(&self, turn: &Turn) {
+        if let (true, Some(condition)) = (self.job.options.is_debug, &turn.step.spec.condition) {
+            let mut log = self.log(step_count(turn.number));
+            let condition = in_a_line(condition);
+            self.debug(&mut log, &format!("`if` does not hold: {condition}"))
+                .await;
+            log.finish().await;
+        }
     }
 
     /// Makes the environment that of the step, and decides whether it runs.

@@ -113,6 +113,11 @@ impl Preparation {
                     .map_err(|error| format!("cannot evaluate `inputs`: {error}"))?;
             }
         }
+        for (name, value) in &prepared.inputs {
+            let value = expr::text(value);
+            let line = format!("input: {name} = {}", in_a_line(&value));
+            prepared.trace.push(line);
+        }
         Ok(prepared)
     }
 }

@@ -71,6 +71,18 @@ async fn the_script_is_taken_as_it_is() {
 }
 
 #[tokio::test]
+async fn braces_without_a_dollar_sign_are_the_scripts_own() {
+    let ran = run("printf '%s|' '{{.Names}}' '{{ task_id }}' \"{{\" '{{ 1 +'").await;
+    assert_eq!(ran.log(1), "{{.Names}}|{{ task_id }}|{{|{{ 1 +|");
+}
+
+#[tokio::test]
+async fn lines_stay_lines_and_values_are_not_escaped() {
+    let ran = run("if true; then\n  echo \"${{ '<&>' }}\" # a comment\nfi\necho '${{ toJSON(steps) }}' '${{ null }}'").await;
+    assert_eq!(ran.log(1), "<&>\n{} \n");
+}
+
+#[tokio::test]
 async fn standard_input_is_empty() {
     assert_eq!(run("cat; echo end").await.log(1), "end\n");
 }

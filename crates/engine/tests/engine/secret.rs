@@ -61,3 +61,37 @@ async fn a_secret_in_a_broken_pipeline_is_masked() {
     assert_eq!(ran.outcome.status.as_str(), "failure");
     assert!(!ran.everything().contains(SECRET), "{}", ran.everything());
 }
+
+#[tokio::test]
+async fn a_credential_does_not_keep_other_secrets_from_being_masked() {
+    let repository = Repository::new();
+    let commit = repository.commit(
+        "serverless-pipeline.yaml",
+        &format!("steps: [{{run: 'echo {SECRET} git-t0ken-123 123456 \"****\"'}}]\n"),
+        "Add it",
+    );
+    let ran = Runner::of_commit(repository.url(), &commit)
+        .credential("ada", "git-t0ken-123")
+        .secret("KEY", SECRET)
+        .secret("NUMBER", "123456")
+        .secret("STARS", "****")
+        .run()
+        .await;
+    assert_eq!(ran.log(1), "*** *** *** ***\n", "{}", ran.everything());
+}
+
+#[tokio::test]
+async fn a_secret_in_outputs_summaries_and_inputs_is_masked_where_it_is_told() {
+    let ran = Runner::of_pipeline(
+        "steps:\n\
+         - {id: a, run: 'echo \"k=$KEY\" >> $FLOWCD_OUTPUT; echo \"$KEY\" >> $FLOWCD_SUMMARY', env: {KEY: '${{ secrets.KEY }}'}}\n\
+         - {run: 'test \"${{ steps.a.outputs.k }}\" = \"$KEY\"', env: {KEY: '${{ secrets.KEY }}'}}\n",
+    )
+    .secret("KEY", SECRET)
+    .run()
+    .await;
+    // Later steps see what was written; whoever looks at the task does not.
+    assert_eq!(ran.statuses(), "success success -> success");
+    assert!(!ran.everything().contains(SECRET), "{}", ran.everything());
+    assert_eq!(ran.outcome.steps[1].outputs["k"], "***");
+}

@@ -27,13 +27,6 @@ async fn check(steps: &[&str], expected: &str) {
     assert_eq!(ran.statuses(), expected, "{steps:?}\n{}", ran.everything());
 }
 
-/// One step with `condition` after the steps of `before`.
-async fn check_condition(before: &[&str], condition: &str, expected: &str) {
-    let step = when(condition, "true");
-    let steps: Vec<&str> = before.iter().copied().chain([step.as_str()]).collect();
-    check(&steps, expected).await;
-}
-
 #[tokio::test]
 async fn without_conditions_the_first_failure_decides() {
     check(&[OK, OK], "success success -> success").await;
@@ -42,74 +35,6 @@ async fn without_conditions_the_first_failure_decides() {
     check(&[CONTINUE, OK], "error-with-continue success -> success").await;
     check(&[CONTINUE], "error-with-continue -> success").await;
     check(&[CONTINUE, FAIL], "error-with-continue failure -> failure").await;
-}
-
-#[tokio::test]
-async fn status_functions_before_and_after_a_failure() {
-    for (condition, first, after_success, after_failure, after_continue) in [
-        (
-            "${{ success() }}",
-            "success",
-            "success",
-            "skipped",
-            "success",
-        ),
-        (
-            "${{ failure() }}",
-            "skipped",
-            "skipped",
-            "success",
-            "skipped",
-        ),
-        (
-            "${{ always() }}",
-            "success",
-            "success",
-            "success",
-            "success",
-        ),
-        (
-            "${{ cancelled() }}",
-            "skipped",
-            "skipped",
-            "skipped",
-            "skipped",
-        ),
-        ("${{ 1 === 1 }}", "success", "success", "success", "success"),
-        ("true", "success", "success", "success", "success"),
-        ("false", "skipped", "skipped", "skipped", "skipped"),
-    ] {
-        check_condition(&[], condition, &format!("{first} -> success")).await;
-        check_condition(
-            &[OK],
-            condition,
-            &format!("success {after_success} -> success"),
-        )
-        .await;
-        check_condition(
-            &[FAIL],
-            condition,
-            &format!("failure {after_failure} -> failure"),
-        )
-        .await;
-        let expected = format!("error-with-continue {after_continue} -> success");
-        check_condition(&[CONTINUE], condition, &expected).await;
-    }
-}
-
-#[tokio::test]
-async fn status_functions_after_a_cancel() {
-    for (condition, status) in [
-        // What asks for a success does not want a run that was broken off.
-        ("${{ success() }}", "skipped"),
-        ("${{ failure() }}", "skipped"),
-        ("${{ always() }}", "success"),
-        ("${{ cancelled() }}", "success"),
-        ("${{ 1 === 1 }}", "success"),
-    ] {
-        let expected = format!("cancelled {status} -> cancelled");
-        check_condition(&[WAIT], condition, &expected).await;
-    }
 }
 
 #[tokio::test]
@@ -199,17 +124,102 @@ async fn nothing_later_rescues_a_failed_task() {
 }
 
 #[tokio::test]
-async fn a_condition_without_a_value_is_a_failure() {
+async fn a_condition_without_a_value_fails_its_step_and_the_task() {
     let ran = Runner::of_pipeline(&pipeline(&[&when("${{ nonsense( }}", "true"), OK]))
         .run()
         .await;
-    assert!(ran.outcome.status.is_final());
-    assert_eq!(
-        ran.outcome.status.as_str(),
-        "failure",
+    assert_eq!(ran.statuses(), "failure skipped -> failure");
+    assert!(
+        ran.error(1).starts_with("cannot evaluate `if`: "),
         "{}",
-        ran.everything()
+        ran.error(1)
     );
+    assert_eq!(ran.log(1), format!("Error: {}\n", ran.error(1)));
+}
+
+#[tokio::test]
+async fn status_functions_are_functions_and_not_text() {
+    for (condition, status) in [
+        ("${{ success( ) }}", "success"),
+        ("${{ success() && success() }}", "success"),
+        ("${{ failure() || success() }}", "success"),
+        ("${{ 'failure()' === 'failure' + '()' }}", "success"),
+        ("${{ !always() }}", "skipped"),
+        ("success()", "success"),
+    ] {
+        check(&[&when(condition, "true")], &format!("{status} -> success")).await;
+    }
+    // Outside of conditions, too.
+    let ran = Runner::of_pipeline("steps:\n- run: echo ${{ success() }} ${{ failure() }}\n")
+        .run()
+        .await;
+    assert_eq!(ran.log(1), "true false\n");
+}
+
+#[tokio::test]
+async fn only_the_text_true_lets_a_step_run_and_blanks_around_it_do_not_matter() {
+    for (condition, status) in [
+        ("${{ true }} ", "success"),
+        (" ${{ 1 === 1 }}\\n", "success"),
+        ("${{ 'true' }}", "success"),
+        ("${{ 1 }}", "skipped"),
+        ("${{ 'yes' }}", "skipped"),
+        ("${{ null }}", "skipped"),
+        ("${{ true }}${{ true }}", "skipped"),
+    ] {
+        check(&[&when(condition, "true")], &format!("{status} -> success")).await;
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_step_or_key_is_null_and_no_error() {
+    let ran = Runner::of_pipeline(
+        "steps:\n\
+         - run: echo '[${{ steps.none.outputs.x }}] [${{ git.none.none }}] [${{ steps }}]'\n\
+         - {run: 'true', if: \"${{ steps.none.status === 'success' }}\"}\n",
+    )
+    .run()
+    .await;
+    assert_eq!(ran.log(1), "[] [] [{}]\n");
+    assert_eq!(ran.statuses(), "success skipped -> success");
+}
+
+#[tokio::test]
+async fn steps_that_do_not_run_have_no_log_and_take_no_time() {
+    let ran = Runner::of_pipeline(&pipeline(&[FAIL, OK, &when("${{ false }}", "true")]))
+        .run()
+        .await;
+    assert_eq!(ran.statuses(), "failure skipped skipped -> failure");
+    for number in [2, 3] {
+        assert_eq!(ran.log(number), "");
+        assert_eq!(ran.outcome.steps[number as usize].process_time, Some(0.0));
+    }
+}
+
+#[tokio::test]
+async fn the_names_of_steps_are_as_written_also_when_they_are_cancelled() {
+    let ran = Runner::of_pipeline("steps:\n- run: 'echo cancel-me ${{ task_id }}; sleep 60'\n")
+        .run_and_cancel_at("cancel-me")
+        .await;
+    assert_eq!(ran.statuses(), "cancelled -> cancelled");
+    assert_eq!(
+        ran.outcome.steps[1].run,
+        "Run echo cancel-me ${{ task_id }}; sleep 60"
+    );
+}
+
+#[tokio::test]
+async fn numbers_of_steps_begin_anew_in_every_task() {
+    for _ in 0..2 {
+        let ran = Runner::of_pipeline(&pipeline(&[OK, OK])).run().await;
+        let numbers: Vec<String> = ran
+            .outcome
+            .steps
+            .iter()
+            .map(|step| step.step_count.to_string())
+            .collect();
+        assert_eq!(numbers, ["0", "1", "2"]);
+    }
 }
 
 #[tokio::test]
