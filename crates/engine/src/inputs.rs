@@ -162,3 +162,107 @@ fn is_exact(number: &Number) -> bool {
         .as_f64()
         .is_some_and(|number| number.abs() <= MAX_EXACT || number.fract() != 0.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{check_inputs, declared_inputs};
+
+    const PIPELINE: &str = "\
+inputs:
+  target: {type: choice, options: [dev, prod, '1'], default: dev}
+  replicas: {type: number}
+  is_dry: {type: boolean, default: false}
+  note: {required: true}
+steps: [{run: x}]
+";
+
+    /// What becomes of the inputs: the checked ones, or the complaints.
+    fn check(source: &str, given: &Value) -> String {
+        let declared = match declared_inputs("p.yaml", source.as_bytes()) {
+            Ok(declared) => declared,
+            Err(error) => return error.to_string(),
+        };
+        let given = given.as_object().cloned().unwrap_or_default();
+        match check_inputs(&declared, &given) {
+            Ok(checked) => Value::Object(checked).to_string(),
+            Err(errors) => {
+                let lines: Vec<String> = errors
+                    .iter()
+                    .map(|error| {
+                        assert!(error.message.contains(&error.name), "{error:?}");
+                        error.to_string()
+                    })
+                    .collect();
+                lines.join("\n")
+            }
+        }
+    }
+
+    #[test]
+    fn a_pipeline_that_declares_nothing_takes_everything() {
+        let given = json!({"anything": [1, {"a": null}], "env": {"A": 1}});
+        for source in ["steps: [{run: x}]", "inputs:\nsteps: []", "inputs: {}"] {
+            assert_eq!(check(source, &given), given.to_string());
+        }
+    }
+
+    #[test]
+    fn values_become_what_is_declared_where_nothing_is_lost() {
+        for (given, expected) in [
+            (
+                json!({"note": "n"}),
+                json!({"target": "dev", "is_dry": false, "note": "n"}),
+            ),
+            (
+                json!({"note": 1.5, "is_dry": "true", "replicas": "5", "target": 1}),
+                json!({"target": "1", "replicas": 5, "is_dry": true, "note": "1.5"}),
+            ),
+            (
+                json!({"env": {"A": "1"}, "note": true, "replicas": " -1.5e3 ", "target": null}),
+                json!({"target": "dev", "replicas": -1500.0, "is_dry": false, "note": "true", "env": {"A": "1"}}),
+            ),
+        ] {
+            assert_eq!(check(PIPELINE, &given), expected.to_string());
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_by_the_name_of_the_input() {
+        for (given, expected) in [
+            (json!({}), "the input `note` is required"),
+            (json!({"note": null}), "the input `note` is required"),
+            (
+                json!({"note": ["a"], "replicas": "many", "is_dry": "yes", "target": "prdo", "replcas": 1}),
+                "the input `target` is one of `dev`, `prod`, `1`, not \"prdo\" (did you mean `prod`?)\n\
+                 the input `replicas` is a number, not \"many\"\n\
+                 the input `is_dry` is true or false, not \"yes\"\n\
+                 the input `note` is text, not a list\n\
+                 the pipeline has no input \"replcas\" (did you mean `replicas`?)",
+            ),
+            (
+                json!({"note": "", "replicas": "007", "is_dry": 1}),
+                "the input `replicas` is a number, not \"007\"\nthe input `is_dry` is true or false, not `1`",
+            ),
+            (
+                json!({"note": "", "replicas": "9007199254740993"}),
+                "the input `replicas` is a number, and \"9007199254740993\" is more than can be counted exactly",
+            ),
+            (
+                json!({"note": "", "replicas": "NaN", "git": 1}),
+                "the input `replicas` is a number, not \"NaN\"\nthe pipeline has no input \"git\"",
+            ),
+        ] {
+            assert_eq!(check(PIPELINE, &given), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_declares_nothing() {
+        assert_eq!(
+            check("inputs: {a: {type: text}}", &json!({})),
+            "p.yaml:1:20: the input `a` has the unknown type `text` (did you mean `string`?)"
+        );
+    }
+}

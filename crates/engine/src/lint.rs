@@ -13,6 +13,9 @@ mod step;
 mod template;
 mod untrusted;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use template::inspect;
 
 /// How bad it is.

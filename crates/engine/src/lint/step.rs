@@ -75,7 +75,8 @@ fn check_condition(template: &Template, references: &[Reference], findings: &mut
         workspace: Path::new(""),
     };
     if expr::condition(text, &scope).is_ok_and(|runs| !runs) {
-        let note = Note::odd(
+        // Nobody writes that by accident, so a run says nothing of it.
+        let note = Note::advice(
             code::NEVER_RUNS,
             "the step never runs: its `if` is never `true`",
         );

@@ -25,6 +25,22 @@ const MAX_WORK: usize = 1_000_000;
 /// What the expressions of a variable's template refer to.
 type References<'r> = &'r [Reference];
 
+/// Whose environment a variable is in.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Layer {
+    Pipeline,
+    Step,
+}
+
+/// What looks at a variable.
+#[derive(Clone, Copy, Debug)]
+enum Reader {
+    /// A step's script, when the whole environment has been rendered.
+    Script,
+    /// Another variable, or itself.
+    Variable(Layer),
+}
+
 /// Where the values of environment variables come from.
 struct Origin<'p> {
     pipeline: &'p Pipeline,
@@ -85,10 +101,9 @@ impl<'p> Origin<'p> {
                 .any(|name| self.is_untrusted_env(step, name));
         }
         let mut seen = BTreeSet::new();
-        let mut open = vec![(name, true)];
-        while let Some((name, may_be_own)) = open.pop() {
-            let is_own = may_be_own && self.has_own(step, name);
-            if !seen.insert((name, is_own)) {
+        let mut open = self.layers(step, name, Reader::Script);
+        while let Some((name, layer)) = open.pop() {
+            if !seen.insert((name, layer)) {
                 continue;
             }
             let n_left = self.n_left.get();
@@ -96,38 +111,54 @@ impl<'p> Origin<'p> {
                 return true;
             }
             self.n_left.set(n_left - 1);
-            let references = match is_own {
-                true => self.of_step.get(&(step, name)),
-                false => self.of_pipeline.get(name),
+            let references = match layer {
+                Layer::Step => self.of_step.get(&(step, name)),
+                Layer::Pipeline => self.of_pipeline.get(name),
             };
             let carried = references.into_iter().copied().flatten();
             for reference in carried.filter(|reference| reference.is_carried) {
-                let Some(other) = reference.path.strip_prefix("env.") else {
-                    let origins = Origins {
-                        is_checked_input: &|name| self.is_checked_input(name),
-                        is_untrusted_env: &|_| true,
-                    };
-                    if origins.is_untrusted(&reference.path) {
-                        return true;
+                match reference.path.split('.').collect::<Vec<_>>().as_slice() {
+                    ["env", "*", ..] | ["env"] => return true,
+                    ["env", other, ..] => {
+                        open.extend(self.layers(step, other, Reader::Variable(layer)));
                     }
-                    continue;
-                };
-                let other = other.split('.').next().unwrap_or(other);
-                if other == "*" {
-                    return true;
+                    _ if self.is_untrusted_beside_env(&reference.path) => return true,
+                    _ => {}
                 }
-                // What a variable says of its own name is what lies beneath it.
-                open.push((other, other != name));
             }
         }
         false
     }
 
-    fn has_own(&self, step: usize, name: &str) -> bool {
-        self.pipeline
+    fn is_untrusted_beside_env(&self, path: &str) -> bool {
+        let origins = Origins {
+            is_checked_input: &|name| self.is_checked_input(name),
+            is_untrusted_env: &|_| true,
+        };
+        origins.is_untrusted(path)
+    }
+
+    /// The layers whose template a reader of a variable may see the value of.
+    ///
+    /// The pipeline's templates are rendered before the step's, and a step's see each other in their order. A value
+    /// that is no template is there before all of them.
+    fn layers<'n>(&self, step: usize, name: &'n str, reader: Reader) -> Vec<(&'n str, Layer)> {
+        let has_own = self
+            .pipeline
             .steps
             .get(step)
-            .is_some_and(|step| step.own_env.contains_key(name))
+            .is_some_and(|step| step.own_env.contains_key(name));
+        let has_template = self.of_step.contains_key(&(step, name));
+        if has_own && !has_template {
+            return Vec::new();
+        }
+        match reader {
+            Reader::Script if has_own => vec![(name, Layer::Step)],
+            Reader::Variable(Layer::Step) => {
+                vec![(name, Layer::Step), (name, Layer::Pipeline)]
+            }
+            Reader::Script | Reader::Variable(Layer::Pipeline) => vec![(name, Layer::Pipeline)],
+        }
     }
 }
 

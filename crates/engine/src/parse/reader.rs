@@ -147,8 +147,9 @@ impl<'s> Reader<'s> {
                 }
                 StepKey::If => step.condition = self.condition(node),
                 StepKey::Run => {
+                    let is_null = matches!(node.kind, Kind::Null);
                     step.run = self.script(node);
-                    has_odd_run |= !is_text;
+                    has_odd_run |= step.run.is_none() && !is_null;
                 }
                 StepKey::Plugin | StepKey::Uses => {
                     if key == StepKey::Uses {
