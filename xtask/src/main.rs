@@ -14,6 +14,7 @@ mod ci;
 mod demo;
 mod node;
 mod openapi;
+mod oracle;
 mod postgres;
 mod process;
 mod test;
@@ -42,6 +43,8 @@ enum Chore {
     Test(test::Args),
     /// Measure the speed, each figure beside its floor in the same run.
     Bench(bench::Args),
+    /// Record what Node and the npm package `jexl` make of expressions, for the tests of the engine.
+    Oracle,
     /// Check what a test cannot: formatting, lints, docs, the API document, dependencies, migrations, licences.
     Ci,
 }
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Demo(args) => demo::run(&args),
         Chore::Test(args) => test::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Oracle => oracle::run(),
         Chore::Ci => ci::run(),
     }
 }
