@@ -1,6 +1,10 @@
 //! The variables that expressions see: built once for a run, changed in place from step to step.
 
-use std::{collections::BTreeMap, fmt, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    path::Path,
+};
 
 use flowcd_model::step::StepStatus;
 use secrecy::{ExposeSecret, SecretString};
@@ -132,58 +136,71 @@ impl Context {
         self.set_status(status);
         let (visible, templates) = self.lay_out(layers);
         self.vars.insert("env".to_owned(), Value::Object(visible));
-        let mut errors = Vec::new();
-        for (name, template) in templates {
-            // What is beneath it has failed, but nobody is going to see that.
-            errors.retain(|(of, _)| of != name);
+        let mut errors: BTreeMap<&str, (usize, ExprError)> = BTreeMap::new();
+        for (index, (name, template)) in templates.into_iter().enumerate() {
             let scope = Scope {
                 vars: &self.vars,
                 status,
                 workspace,
             };
             match expr::render_legacy(template, &scope) {
-                Ok(text) => self.set("env", name, Value::String(text)),
+                Ok(text) => {
+                    // What is beneath it may have failed, but nobody is going to see that.
+                    errors.remove(name);
+                    self.set("env", name, Value::String(text));
+                }
                 // The others are rendered all the same: the step's condition may look at them.
-                Err(err) => errors.push((name.clone(), err.of(format!("env.{name}")))),
+                Err(err) => {
+                    errors.insert(name, (index, err.of(format!("env.{name}"))));
+                }
             }
         }
-        match errors.into_iter().next() {
+        match errors.into_values().min_by_key(|(index, _)| *index) {
             Some((_, error)) => Err(error),
             None => Ok(self.env()),
         }
     }
 
     /// The values that every template sees, and the templates in the order in which they are rendered.
-    fn lay_out<'l>(
-        &self,
-        layers: EnvLayers<'l>,
-    ) -> (Map<String, Value>, Vec<(&'l String, &'l str)>) {
+    fn lay_out<'l>(&self, layers: EnvLayers<'l>) -> (Map<String, Value>, Vec<(&'l str, &'l str)>) {
         let mut visible = self.base_env.clone();
-        let mut templates: Vec<(&String, &str)> = Vec::new();
-        let mut value = |name: &String, value: Value, templates: &mut Vec<(&String, &str)>| {
-            templates.retain(|(template, _)| *template != name);
-            visible.insert(name.clone(), value);
-        };
+        let mut templates: Vec<(&str, &str)> = Vec::new();
+        // How many templates there were when a name got a value: those of that name among them are never seen.
+        let mut hidden: HashMap<String, usize> = HashMap::new();
         let is_template = |value: &'l Value| value.as_str().filter(|text| text.contains("{{"));
-        for (name, text) in layers.pipeline {
-            match is_template(text) {
+        for (name, value) in layers.pipeline {
+            match is_template(value) {
                 Some(template) => templates.push((name, template)),
-                None => value(name, text.clone(), &mut templates),
+                None => {
+                    visible.insert(name.clone(), value.clone());
+                }
             }
         }
-        for (name, text) in &self.set_env {
-            value(name, text.clone(), &mut templates);
+        let files = layers.files.iter();
+        let files = files.map(|(name, text)| (name, Value::from(text.as_str())));
+        let set = self
+            .set_env
+            .iter()
+            .map(|(name, value)| (name, value.clone()));
+        for (name, value) in set.chain(files) {
+            hidden.insert(name.clone(), templates.len());
+            visible.insert(name.clone(), value);
         }
-        for (name, text) in layers.files {
-            value(name, Value::from(text.as_str()), &mut templates);
-        }
-        for (name, text) in layers.own {
-            match is_template(text) {
+        for (name, value) in layers.own {
+            match is_template(value) {
                 Some(template) => templates.push((name, template)),
-                None => value(name, text.clone(), &mut templates),
+                None => {
+                    hidden.insert(name.clone(), templates.len());
+                    visible.insert(name.clone(), value.clone());
+                }
             }
         }
-        (visible, templates)
+        let is_seen = |index: usize, name: &str| hidden.get(name).is_none_or(|n| index >= *n);
+        let seen = templates
+            .into_iter()
+            .enumerate()
+            .filter(|(index, (name, _))| is_seen(*index, name));
+        (visible, seen.map(|(_, template)| template).collect())
     }
 
     /// Sets variables for the steps to come, and for what is still to be evaluated of this one.

@@ -13,7 +13,8 @@ pub enum Event {
         /// Its message, subject and body.
         message: String,
     },
-    /// All steps known so far, the set-up first: once at the start, and again when the pipeline was read.
+    /// All steps known so far, the set-up first: once at the start, again when the pipeline was read, and whenever
+    /// something in what was told of them has turned out to be secret.
     Steps(Vec<Step>),
     /// One step changed; its `step_count` says which.
     Step(Step),

@@ -1,6 +1,7 @@
 //! One attempt of a step: its process, or the call of its plugin.
 
 use std::{
+    collections::HashMap,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -68,12 +69,8 @@ impl Run {
                 return Attempted::failed(Fault::unfit(error));
             }
         }
-        let mut env = environment(prepared, &files, ready);
-        env.retain(|(name, _)| name != ATTEMPT_VARIABLE);
-        env.push((
-            ATTEMPT_VARIABLE.to_owned(),
-            format!("{}.{attempt}", turn.number),
-        ));
+        let of_attempt = format!("{}.{attempt}", turn.number);
+        let env = environment(prepared, &files, of_attempt, ready);
         if attempt == 1 {
             self.debug_environment(log, &env).await;
         }
@@ -282,18 +279,23 @@ async fn write_script(
 }
 
 /// The whole environment of the step's process.
-fn environment(prepared: &Prepared, files: &CommandFiles, ready: &Ready) -> Env {
-    let mut env: Env = Vec::new();
+fn environment(prepared: &Prepared, files: &CommandFiles, attempt: String, ready: &Ready) -> Env {
     let layers = [
         ready.env.clone(),
         prepared.env.clone(),
         prepared.placeholders.clone(),
         files.variables(),
+        vec![(ATTEMPT_VARIABLE.to_owned(), attempt)],
     ];
+    let mut env: Env = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
     for (name, value) in layers.into_iter().flatten() {
-        match env.iter_mut().find(|(of, _)| *of == name) {
-            Some((_, old)) => *old = value,
-            None => env.push((name, value)),
+        match places.get(&name) {
+            Some(place) => env[*place].1 = value,
+            None => {
+                places.insert(name.clone(), env.len());
+                env.push((name, value));
+            }
         }
     }
     if !ready.left.paths.is_empty()
