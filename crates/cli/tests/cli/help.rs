@@ -21,6 +21,7 @@ fn help_shows_the_commands_and_the_exit_codes() -> Outcome {
       logout      Forget a profile, and delete the token that `login` made for it
       app         List, show, create, change and delete applications
       run         Run a pipeline on the files of the current folder, without a server
+      lint        Say what is wrong with pipeline files, without running them
       deploy      Deploy an application; prints the new task's id
       redeploy    Deploy the commit, ref and inputs of a task again, with the secrets of today
       cancel      Cancel a deployment
@@ -51,7 +52,7 @@ fn help_shows_the_commands_and_the_exit_codes() -> Outcome {
 
     Exit codes:
         0  it worked; a deployment that was followed, or a run, succeeded
-        1  the deployment that was followed, or the run, failed
+        1  the deployment that was followed, or the run, failed; `lint` found errors
         2  the command line is wrong, or a file or profile that it names
         3  not authenticated: no token, or the server does not take it
         4  the server refused, or failed
@@ -68,6 +69,7 @@ fn help_shows_the_commands_and_the_exit_codes() -> Outcome {
 #[test]
 fn every_command_has_help() -> Outcome {
     for command in [
+        "lint",
         "login",
         "logout",
         "app",

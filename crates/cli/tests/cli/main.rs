@@ -3,6 +3,7 @@
 mod deploy;
 mod errors;
 mod help;
+mod lint;
 mod lists;
 mod login;
 #[path = "../../../client/tests/api/stand_in.rs"]

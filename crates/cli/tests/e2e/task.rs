@@ -70,3 +70,44 @@ async fn tasks_are_listed_as_table_json_and_yaml() -> Outcome {
     server.stop().await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_is_shown_with_its_outputs_attempts_and_summary() -> Outcome {
+    let server = Server::start().await;
+    let pipeline = "steps:\n  - id: build\n    run: |\n      echo version=1.2 >> $FLOWCD_OUTPUT\n      printf 'notes<<E\\none\\ntwo\\nE\\n' >> $FLOWCD_OUTPUT\n      printf '# Built\\n\\n\\033[31mred\\n' >> $FLOWCD_SUMMARY\n  - retry: 2\n    continue-on-error: true\n    run: exit 1\n";
+    let _repo = server.app("demo", pipeline).await;
+    let ended = server
+        .run(&[
+            "deploy",
+            "acme/demo",
+            "--ref",
+            "main",
+            "--debug",
+            "--follow",
+        ])
+        .await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("debug: "), "{ended:?}");
+    let tasks = server
+        .run(&["task", "list", "acme/demo", "--output", "json"])
+        .await
+        .json();
+    assert_eq!(tasks[0]["useDebug"], true, "{tasks}");
+    let id = tasks[0]["id"].as_str().ok_or("an id")?;
+    let shown = server.run(&["task", "show", id]).await;
+    for part in [
+        "\ndebug: ",
+        "(attempt 3)",
+        "\noutputs:\nbuild.version = 1.2\nbuild.notes = \"one\\ntwo\"\n",
+        "\nsummary:\n# Built\n\n\u{fffd}[31mred\n",
+    ] {
+        assert!(shown.stdout.contains(part), "{part:?}: {shown:?}");
+    }
+
+    let again = server.run(&["redeploy", id, "--follow"]).await;
+    assert!(!again.stdout.contains("debug: "), "{again:?}");
+    let again = server.run(&["redeploy", id, "--debug", "--follow"]).await;
+    assert!(again.stdout.contains("debug: "), "{again:?}");
+    server.stop().await;
+    Ok(())
+}
