@@ -65,6 +65,26 @@ async fn the_examples_of_the_documentation_work() {
     }
 }
 
+#[test]
+fn the_documentation_shows_its_examples_as_they_are() {
+    let text = fs::read_to_string(examples().join("../plugins.md")).expect("it is there");
+    let mut n_examples = 0;
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let Some(path) = line.strip_prefix("`docs/examples/") else {
+            continue;
+        };
+        let path = path.trim_end_matches('`');
+        let block = lines.by_ref().skip_while(|line| !line.starts_with("```"));
+        let block = block.skip(1).take_while(|line| *line != "```");
+        let shown: String = block.map(|line| format!("{line}\n")).collect();
+        let file = fs::read_to_string(examples().join(path)).expect("it is there");
+        assert_eq!(shown, file, "{path}");
+        n_examples += 1;
+    }
+    assert_eq!(n_examples, 5);
+}
+
 #[tokio::test]
 async fn a_program_gets_its_request_and_the_files_of_every_step() {
     let script = r#"

@@ -231,19 +231,21 @@ impl Unpacker<'_> {
         inner: &Path,
         entry: &mut tar::Entry<'_, impl Read>,
     ) -> io::Result<()> {
-        let target = place.join(inner);
         let mode = entry.header().mode()? & 0o777;
-        let is_folder = entry.header().entry_type() == EntryType::Directory;
-        match (inner.parent(), is_folder) {
-            (Some(parent), _) => self.make_folders(place, parent)?,
-            // The place itself: what is above it is not ours, and was looked at before.
-            (None, true) => fs::create_dir_all(place)?,
-            (None, false) => {
+        let target = match inner.parent() {
+            Some(parent) => {
+                self.make_folders(place, parent)?;
+                place.join(inner)
+            }
+            // The place itself: what is above it is not ours, and was looked at before. Joined with nothing, it would
+            // end in a slash and be taken for a folder.
+            None => {
                 if let Some(parent) = place.parent() {
                     fs::create_dir_all(parent)?;
                 }
+                place.to_owned()
             }
-        }
+        };
         match entry.header().entry_type() {
             EntryType::Directory => {
                 make_folder(&target)?;

@@ -72,8 +72,11 @@ fn what_was_packed_comes_back_elsewhere_over_what_is_there() {
     }
 }
 
+/// A kind, a name and the target of a link.
+type NamedEntry<'a> = (EntryType, &'a [u8], &'a str);
+
 /// An archive of entries whose names nobody checks.
-fn archive_of(root: &Path, entries: &[(EntryType, &[u8], &str)]) -> File {
+fn archive_of(root: &Path, entries: &[NamedEntry<'_>]) -> File {
     let path = root.join("hostile");
     let mut bytes = Vec::new();
     let mut builder = Builder::new(&mut bytes);
@@ -105,7 +108,7 @@ fn nothing_leaves_the_places_whatever_an_archive_says() {
     fs::create_dir(&outside).expect("it is made");
     let outside_text = outside.to_str().expect("it is text").to_owned();
     let absolute = format!("{outside_text}/evil");
-    let cases: [(&str, &[(EntryType, &[u8], &str)]); 9] = [
+    let cases: [(&str, &[NamedEntry<'_>]); 9] = [
         ("dots", &[(Regular, b"0/../outside/evil", "")]),
         ("dots first", &[(Regular, b"../outside/evil", "")]),
         ("absolute", &[(Regular, absolute.as_bytes(), "")]),
@@ -161,7 +164,7 @@ fn places_that_are_links_by_now_are_not_written_through() {
     pack(&archive, vec![place.clone()], &stop).expect("it packs");
     crate::workdir::remove(&place.join("a")).expect("it is removed");
     symlink(&outside, place.join("a")).expect("a link is made");
-    unpack(open(&archive), &[place.clone()], &stop).expect("it unpacks");
+    unpack(open(&archive), std::slice::from_ref(&place), &stop).expect("it unpacks");
     assert!(
         fs::read_dir(&outside)
             .expect("it is there")
