@@ -147,7 +147,7 @@ impl Run {
         if self.cancel.is_cancelled() {
             return Err(SetUpError::Cancelled);
         }
-        let workdir = self.make_workdir().await?;
+        let (workdir, commands) = self.make_workdir().await?;
         let mut contexts = self.job.contexts.clone();
         let (folder, checked_out) = match &self.job.source {
             Source::Folder(folder) => (folder.clone(), None),
@@ -165,7 +165,10 @@ impl Run {
             workdir: &workdir,
             workspace: &workspace,
         };
+        let began = Instant::now();
         let planned = self.plan(pipeline, &place, log).await?;
+        self.debug_time(log, "looking up shells and plugins", began)
+            .await;
         let steps = planned
             .iter()
             .enumerate()
@@ -174,12 +177,6 @@ impl Run {
                 self.pending_step(index + 1, &spec.display_name(), spec.id.as_deref())
             })
             .collect();
-        let root = workdir.root.clone();
-        let commands = on_a_thread(move || {
-            CommandFolder::open(&root)
-                .map_err(|error| format!("cannot open the task's folder: {error}"))
-        })
-        .await?;
         let ready = Ready {
             steps: planned,
             context: Context::new(&contexts, &self.job.secrets, &self.job.envs),
@@ -223,7 +220,7 @@ impl Run {
         Ok((workspace, pipeline))
     }
 
-    async fn make_workdir(&self) -> Result<Workdir, SetUpError> {
+    async fn make_workdir(&self) -> Result<(Workdir, CommandFolder), SetUpError> {
         let (dir, marker) = (self.job.dir.clone(), self.job.marker.clone());
         on_a_thread(move || {
             let make = || {
@@ -233,7 +230,8 @@ impl Run {
                     kill_marked(&marker);
                 }
                 workdir.create()?;
-                Ok(workdir)
+                let commands = CommandFolder::open(&workdir.root)?;
+                Ok((workdir, commands))
             };
             make().map_err(|error: io::Error| {
                 format!("cannot make the task's folder `{}`: {error}", dir.display())

@@ -18,6 +18,7 @@ use crate::{
 };
 
 mod attempt;
+mod call;
 mod dry_run;
 mod fault;
 mod outputs;

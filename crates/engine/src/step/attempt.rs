@@ -1,4 +1,4 @@
-//! One attempt of a step: its process, or the call of its plugin.
+//! One attempt of a step: its files, its environment, its process.
 
 use std::{
     collections::HashMap,
@@ -10,20 +10,13 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{
-    Env, MAX_ARGUMENT_BYTES, Turn,
-    fault::{Cause, Fault},
-    prepare::Prepared,
-    told::Told,
-};
+use super::{Env, MAX_ARGUMENT_BYTES, Turn, fault::Fault, prepare::Prepared, told::Told};
 use crate::{
     command_files::CommandFiles,
-    job::Source,
     log::StepLog,
-    plugin::{Call, Called, Phase, Plugin},
     process::{ATTEMPT_VARIABLE, End, Interrupt, Program, run_program},
     run::Run,
-    set_up::{PostCall, Ready, Work},
+    set_up::{Ready, Work},
     shell::{Script, Shell},
 };
 
@@ -35,6 +28,16 @@ pub(super) struct Attempted {
     pub(super) outputs: Map<String, Value>,
     /// What it told by its files.
     pub(super) told: Told,
+}
+
+/// An attempt about to start.
+pub(super) struct Starting<'a> {
+    pub(super) turn: &'a Turn,
+    pub(super) prepared: &'a Prepared,
+    pub(super) files: &'a Arc<CommandFiles>,
+    /// The whole environment.
+    pub(super) env: Env,
+    pub(super) interrupt: Interrupt<'a>,
 }
 
 impl Attempted {
@@ -75,7 +78,19 @@ impl Run {
             self.debug_environment(log, &env).await;
         }
         let began = Instant::now();
-        let (result, outputs) = self.start(turn, prepared, &files, env, ready, log).await;
+        let interrupt = self.standing.interrupt(
+            &self.cancel,
+            turn.step.spec.timeout,
+            self.job.limits.after_cancel,
+        );
+        let starting = Starting {
+            turn,
+            prepared,
+            files: &files,
+            env,
+            interrupt,
+        };
+        let (result, outputs) = self.start(starting, ready, log).await;
         self.debug_time(log, &format!("attempt {attempt}"), began)
             .await;
         let is_all_masked = log.stop_watching();
@@ -103,53 +118,26 @@ impl Run {
             .map_err(|error| format!("cannot make the files of the step: {error}"))
     }
 
+    /// Starts what the step runs, and waits for its end.
     async fn start(
         &self,
-        turn: &Turn,
-        prepared: &Prepared,
-        files: &Arc<CommandFiles>,
-        env: Env,
+        starting: Starting<'_>,
         ready: &mut Ready,
         log: &mut StepLog,
     ) -> (Result<(), Fault>, Map<String, Value>) {
-        let spec = &turn.step.spec;
-        let interrupt =
-            self.standing
-                .interrupt(&self.cancel, spec.timeout, self.job.limits.after_cancel);
-        let result = match &turn.step.work {
-            Work::Script(shell) => {
-                let dir = working_directory(&ready.workspace, spec.working_directory.as_deref());
-                match dir.await {
-                    Ok(dir) => {
-                        let place = (dir.as_path(), env);
-                        self.run_script(shell, &prepared.script, place, files, &interrupt, log)
-                            .await
-                    }
-                    Err(error) => Err(error),
-                }
-            }
+        let ended = match &starting.turn.step.work {
             Work::Plugin(plugin) => {
-                return self
-                    .call_plugin(turn, plugin, None, prepared, env, ready, &interrupt, log)
-                    .await;
+                return self.call_plugin(plugin, None, starting, ready, log).await;
             }
             Work::Post(plugin, of) => {
                 return self
-                    .call_plugin(
-                        turn,
-                        plugin,
-                        Some(*of),
-                        prepared,
-                        env,
-                        ready,
-                        &interrupt,
-                        log,
-                    )
+                    .call_plugin(plugin, Some(*of), starting, ready, log)
                     .await;
             }
+            Work::Script(shell) => self.run_script(shell, starting, ready, log).await,
             Work::Unfound(specifier) => Err(format!("the plugin `{specifier}` was not looked for")),
         };
-        let result = match result {
+        let result = match ended {
             Ok(end) => Fault::of(&end).map_or(Ok(()), Err),
             Err(error) => Err(Fault::unfit(error)),
         };
@@ -160,13 +148,21 @@ impl Run {
     async fn run_script(
         &self,
         shell: &Shell,
-        script: &str,
-        (dir, env): (&Path, Env),
-        files: &Arc<CommandFiles>,
-        interrupt: &Interrupt<'_>,
+        starting: Starting<'_>,
+        ready: &Ready,
         log: &mut StepLog,
     ) -> Result<End, String> {
+        let Starting {
+            turn,
+            prepared,
+            files,
+            env,
+            interrupt,
+        } = starting;
+        let dir = turn.step.spec.working_directory.as_deref();
+        let dir = working_directory(&ready.workspace, dir).await?;
         check_environment(&env)?;
+        let script = prepared.script.as_str();
         if script.contains('\0') {
             return Err("the command contains a NUL byte".to_owned());
         }
@@ -180,16 +176,16 @@ impl Run {
             Some(file) => Script::File(file),
             None => Script::Text(script),
         };
-        let start = shell.start(script, path, dir)?;
+        let start = shell.start(script, path, &dir)?;
         let program = Program {
             program: start.program.as_os_str(),
             args: &start.args,
-            dir,
+            dir: &dir,
             env: &env,
             marker: &self.job.marker,
             stdin: None,
         };
-        run_program(&program, &self.job.limits, interrupt, log)
+        run_program(&program, &self.job.limits, &interrupt, log)
             .await
             .map_err(|error| match error.kind() {
                 io::ErrorKind::ArgumentListTooLong => {
@@ -197,71 +193,6 @@ impl Run {
                 }
                 _ => format!("cannot start `{}`: {error}", start.program.display()),
             })
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a call has as many sides")]
-    async fn call_plugin(
-        &self,
-        turn: &Turn,
-        plugin: &Plugin,
-        post_of: Option<usize>,
-        prepared: &Prepared,
-        env: Env,
-        ready: &mut Ready,
-        interrupt: &Interrupt<'_>,
-        log: &mut StepLog,
-    ) -> (Result<(), Fault>, Map<String, Value>) {
-        if let Err(error) = check_environment(&env) {
-            return (Err(Fault::unfit(error)), Map::new());
-        }
-        let run_state = post_of.and_then(|of| ready.left.posts.get(&of)?.state.clone());
-        let call = Call {
-            phase: if post_of.is_some() {
-                Phase::Post
-            } else {
-                Phase::Run
-            },
-            inputs: prepared.inputs.clone(),
-            context: self.plugin_context(turn, ready),
-            env: &env,
-            workspace: &ready.workspace,
-            home: &ready.workdir.home,
-            tmp: &ready.workdir.tmp,
-            marker: &self.job.marker,
-            limits: &self.job.limits,
-            plugins: &self.job.plugins,
-            checkout: match &self.job.source {
-                Source::Git(checkout) => Some(checkout),
-                Source::Folder(_) => None,
-            },
-            run_state,
-        };
-        let Called {
-            end,
-            outputs,
-            error,
-            state,
-        } = plugin.call(&call, interrupt, log).await;
-        if post_of.is_none() {
-            let post = PostCall {
-                inputs: prepared.inputs.clone(),
-                state,
-            };
-            ready.left.posts.insert(turn.number - 1, post);
-        }
-        let fault = match (Fault::of(&end), error) {
-            // What it says itself is more than how its process ended, unless we ended it.
-            (Some(fault), Some(message)) if matches!(fault.cause, Cause::Failed(Some(_))) => {
-                Some(Fault { message, ..fault })
-            }
-            (Some(fault), _) => Some(fault),
-            (None, Some(message)) => Some(Fault {
-                message,
-                cause: Cause::Failed(None),
-            }),
-            (None, None) => None,
-        };
-        (fault.map_or(Ok(()), Err), outputs)
     }
 }
 
@@ -306,7 +237,7 @@ fn environment(prepared: &Prepared, files: &CommandFiles, attempt: String, ready
     env
 }
 
-fn check_environment(env: &[(String, String)]) -> Result<(), String> {
+pub(super) fn check_environment(env: &[(String, String)]) -> Result<(), String> {
     for (name, value) in env {
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(format!(

@@ -32,32 +32,10 @@ impl Run {
     ) -> (Map<String, Value>, Result<(), Fault>) {
         let Attempted {
             mut result,
-            outputs,
+            mut outputs,
             told,
         } = attempted;
-        let Told {
-            outputs: written,
-            env,
-            paths,
-            summary,
-            errors,
-        } = told;
-        let mut errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        let mut outputs = outputs;
-        outputs.extend(written.into_iter().map(|(name, text)| (name, text.into())));
-        errors.extend(ready.left.check_outputs(&mut outputs).err());
-        match ready.left.check_env(&env) {
-            Ok(()) => ready.context.set_env(env),
-            Err(error) => errors.push(error),
-        }
-        ready.left.add_paths(paths, &ready.workspace);
-        if self.add_summary(&summary, MAX_SUMMARY_BYTES).await.is_err() {
-            let message = format!(
-                "the summary of the task would be longer than {} KiB",
-                MAX_SUMMARY_BYTES / 1024
-            );
-            errors.push(FileError::new(Kind::Summary, message).to_string());
-        }
+        let mut errors = self.keep_told(told, &mut outputs, ready).await;
         if errors.is_empty() && result.is_ok() && !turn.step.spec.outputs.is_empty() {
             match self.declared_outputs(turn, &outputs, ready, log).await {
                 Ok(declared) => outputs = declared,
@@ -75,6 +53,33 @@ impl Run {
         }
         ready.left.n_output_bytes += n_bytes(&outputs);
         (outputs, result)
+    }
+
+    /// Keeps what a step told by its files, and answers what is wrong with it.
+    async fn keep_told(
+        &mut self,
+        told: Told,
+        outputs: &mut Map<String, Value>,
+        ready: &mut Ready,
+    ) -> Vec<String> {
+        let mut errors: Vec<String> = told.errors.iter().map(ToString::to_string).collect();
+        let written = told.outputs.into_iter();
+        outputs.extend(written.map(|(name, text)| (name, text.into())));
+        errors.extend(ready.left.check_outputs(outputs).err());
+        match ready.left.check_env(&told.env) {
+            Ok(()) => ready.context.set_env(told.env),
+            Err(error) => errors.push(error),
+        }
+        ready.left.add_paths(told.paths, &ready.workspace);
+        let is_kept = self.add_summary(&told.summary, MAX_SUMMARY_BYTES).await;
+        if is_kept.is_err() {
+            let message = format!(
+                "the summary of the task would be longer than {} KiB",
+                MAX_SUMMARY_BYTES / 1024
+            );
+            errors.push(FileError::new(Kind::Summary, message).to_string());
+        }
+        errors
     }
 
     /// What the step's `outputs` come to, over what it wrote.

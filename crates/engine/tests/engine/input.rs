@@ -135,3 +135,22 @@ async fn the_contexts_are_there_after_a_checkout() {
     assert!(!set_up.contains(['\u{1b}', '\u{7}']), "{set_up:?}");
     assert!(set_up.contains(": Say  [31mred \n"), "{set_up:?}");
 }
+
+#[tokio::test]
+async fn text_from_outside_in_a_script_is_warned_of_in_the_set_up() {
+    let ran = Runner::of_pipeline(
+        "steps:\n- run: echo '${{ git.message }}'\n- run: echo '${{ git.commit }}'\n",
+    )
+    .run()
+    .await;
+    let set_up = ran.log(0);
+    let warnings: Vec<&str> = set_up
+        .lines()
+        .filter(|line| line.starts_with("Warning: "))
+        .collect();
+    assert_eq!(warnings.len(), 1, "{set_up}");
+    assert!(
+        warnings[0].contains("`git.message`") && warnings[0].contains("\"$FLOWCD_MESSAGE\""),
+        "{set_up}"
+    );
+}

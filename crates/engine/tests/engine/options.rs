@@ -30,7 +30,7 @@ async fn a_debug_run_tells_values_and_times_and_no_secret() {
     };
     assert!(has_call(" fetch "), "{set_up}");
     assert!(has_call("/workspace "), "{set_up}");
-    assert!(set_up.contains("debug: the checkout took 0."), "{set_up}");
+    assert!(set_up.contains("debug: the checkout took "), "{set_up}");
     let log = ran.log(1);
     for line in [
         "debug: `if` holds: ${{ always() }}",
@@ -44,7 +44,7 @@ async fn a_debug_run_tells_values_and_times_and_no_secret() {
     ] {
         assert!(log.lines().any(|found| found == line), "{line}: {log}");
     }
-    assert!(log.contains("debug: the step took 0."), "{log}");
+    assert!(log.contains("debug: the step took "), "{log}");
     assert!(!ran.everything().contains("s3cret-value"));
 }
 

@@ -132,7 +132,7 @@ async fn the_end_of_a_plugin_by_what_its_step_and_the_run_came_to() {
         (
             "",
             "true",
-            "timeout-minutes: 0.02, ",
+            "timeout-minutes: 0.05, ",
             "sleep 60",
             "true",
             "success success failure -> failure",
