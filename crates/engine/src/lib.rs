@@ -1,7 +1,7 @@
 //! Runs a pipeline: a job goes in, events come out, and at the end there is an outcome.
 //!
-//! The engine knows processes, git, YAML and expressions. It knows neither HTTP nor a database nor our server:
-//! whoever calls [`run()`] decides what becomes of the events.
+//! The engine knows processes, git, YAML and expressions. It knows neither a database nor our server, and of HTTP and
+//! mail only what the built-in plugins send: whoever calls [`run()`] decides what becomes of the events.
 //!
 //! Read on in `run` (a run from its beginning to its end), `set_up` and `step` (its parts), then in [`git`] and
 //! [`process`] for what they stand on.

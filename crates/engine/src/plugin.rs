@@ -167,7 +167,7 @@ async fn find_local(
         Local::Executable(executable) => Kind::Executable(executable),
         Local::Node(path) => Kind::Node(node::describe(specifier, &path, finder).await?),
     };
-    log.line(&format!("The plugin `{specifier}` is in the workspace"))
+    log.line(&format!("The plugin `{specifier}` is a local one"))
         .await;
     Ok(kind)
 }

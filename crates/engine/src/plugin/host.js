@@ -113,36 +113,20 @@ function compileToItself(compile) {
   return Object.assign(compileText, compile);
 }
 
-function guardTemplates() {
-  const compilers = new Map();
-  const load = Module._load;
-  Module._load = function (request, parent, isMain) {
-    let file = '';
-    try {
-      file = Module._resolveFilename(request, parent, isMain);
-    } catch (error) {
-      // What cannot be found is for the loader to say.
+// Every file that is loaded passes here, whether by `require` or by `import`.
+function watchFiles(isUntrusted) {
+  const load = Module._extensions['.js'];
+  Module._extensions['.js'] = function (module, file) {
+    if (isUntrusted) {
+      refuseHiddenEngine(file);
     }
-    refuseHiddenEngine(file);
-    const exported = load.apply(this, arguments);
-    if (!COMPILER.test(file)) {
-      return exported;
+    load.apply(this, arguments);
+    if (GET_INPUTS.test(file)) {
+      module.exports.default = (inputs) => (inputs ? JSON.parse(JSON.stringify(inputs)) : undefined);
     }
-    if (!compilers.has(exported)) {
-      compilers.set(exported, compileToItself(exported));
+    if (isUntrusted && COMPILER.test(file)) {
+      module.exports = compileToItself(module.exports);
     }
-    return compilers.get(exported);
-  };
-}
-
-function takeInputsAsTheyAre() {
-  const load = Module._load;
-  Module._load = function (request, parent, isMain) {
-    const exported = load.apply(this, arguments);
-    if (/get-inputs/.test(request) && GET_INPUTS.test(Module._resolveFilename(request, parent, isMain))) {
-      exported.default = (inputs) => (inputs ? JSON.parse(JSON.stringify(inputs)) : undefined);
-    }
-    return exported;
   };
 }
 
@@ -233,9 +217,9 @@ async function main(request) {
     throw new Error('it needs Node.js ' + OLDEST + ' or newer, and this is ' + process.versions.node);
   }
   const entry = entryOf(request.plugin);
-  takeInputsAsTheyAre();
-  if (hasMark(request.inputs) || hasMark((request.context || {}).$variables)) {
-    guardTemplates();
+  const isUntrusted = hasMark(request.inputs) || hasMark((request.context || {}).$variables);
+  watchFiles(isUntrusted);
+  if (isUntrusted) {
     refuseHiddenEngine(entry);
   }
   const plugin = await load(entry);

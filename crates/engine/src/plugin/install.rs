@@ -30,6 +30,7 @@ use super::{
     name::PackageName,
     node::{self, NodePlugin},
     registry::Registry,
+    scratch::Scratch,
 };
 use crate::{log::StepLog, process::find_program, workdir};
 
@@ -238,6 +239,10 @@ impl Place {
             args.push("--registry".into());
             args.push(registry.as_str().into());
         }
+        // npm's own cache would be of no use to the steps, whose home it would be in.
+        let scratch = Scratch::make(&finder.dir.join("tmp")).map_err(PluginError::Failed)?;
+        args.push("--cache".into());
+        args.push(scratch.path("npm").into());
         args.push("--".into());
         args.push(format!("{}@{}", self.package.name, self.package.version).into());
         let mut env = finder.environment();

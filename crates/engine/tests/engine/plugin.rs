@@ -479,13 +479,34 @@ exports.run = (inputs, context) => {
 };
 ";
 
+/// The same as a module, which gets hold of the engine in another way.
+const IMPORTS_AND_RENDERS_TWICE: &str = r"
+import core from '@serverless-cd/core';
+import compile from 'art-template/lib/compile/index.js';
+export const run = (inputs, context) => {
+  const once = core.getInputs(inputs, context);
+  return { once: once.text, twice: compile(once.text)(context.$variables), own: compile('{{ 1 + 1 }}')({}) };
+};
+";
+
 #[tokio::test]
 async fn text_of_an_event_is_never_taken_for_a_template_by_a_plugin() {
     let message = "fix ${{ require('fs').writeFileSync('owned', '') }} {{ git.ref }}";
-    for (message, own) in [(message, "{{ 1 + 1 }}"), ("harmless", "2")] {
-        let pipeline =
-            "steps:\n  - plugin: ./plugin.js\n    inputs: {text: '${{ git.message }}'}\n";
-        let mut runner = Runner::of_pipeline(pipeline);
+    for (name, source, message, own) in [
+        ("plugin.js", RENDERS_TWICE, message, "{{ 1 + 1 }}"),
+        ("plugin.js", RENDERS_TWICE, "harmless", "2"),
+        (
+            "plugin.mjs",
+            IMPORTS_AND_RENDERS_TWICE,
+            message,
+            "{{ 1 + 1 }}",
+        ),
+        ("plugin.mjs", IMPORTS_AND_RENDERS_TWICE, "harmless", "2"),
+    ] {
+        let pipeline = format!(
+            "steps:\n  - plugin: ./{name}\n    inputs: {{text: '${{{{ git.message }}}}'}}\n"
+        );
+        let mut runner = Runner::of_pipeline(&pipeline);
         let folder = runner.folder();
         runner
             .job
@@ -493,7 +514,7 @@ async fn text_of_an_event_is_never_taken_for_a_template_by_a_plugin() {
             .git
             .insert("message".to_owned(), message.into());
         reference_packages(&folder);
-        fs::write(folder.join("plugin.js"), RENDERS_TWICE).expect("it is written");
+        fs::write(folder.join(name), source).expect("it is written");
         let (home, ran) = runner.run_and_watch(|_| false).await;
         assert_eq!(ran.statuses(), "success -> success", "{}", ran.everything());
         let outputs = &ran.outcome.steps[1].outputs;
