@@ -118,9 +118,7 @@ pub(super) fn read(source: &str) -> Result<Node, Broken> {
                 YamlError::Budget {
                     breach: BudgetBreach::Depth { .. },
                     ..
-                } => Some(format!(
-                    "lists and mappings nest more than {MAX_DEPTH} deep"
-                )),
+                } => Some(too_deep()),
                 YamlError::Budget {
                     breach: BudgetBreach::Documents { .. },
                     ..
@@ -139,6 +137,12 @@ pub(super) fn read(source: &str) -> Result<Node, Broken> {
                 (None, YamlError::Unexpected { expected, .. }) => format!("expected {expected}"),
                 (None, err) => one_line(&UserMessageFormatter.format_message(err)),
             };
+            // Brackets that are opened one after the other are counted by somebody else.
+            let is_too_deep = message.contains("recursion limit");
+            let (is_plain, message) = match is_too_deep {
+                true => (true, too_deep()),
+                false => (is_plain, message),
+            };
             Err(Broken {
                 place,
                 message,
@@ -146,6 +150,10 @@ pub(super) fn read(source: &str) -> Result<Node, Broken> {
             })
         }
     }
+}
+
+fn too_deep() -> String {
+    format!("lists and mappings nest more than {MAX_DEPTH} deep")
 }
 
 fn place_of(location: Location) -> Place {
