@@ -1,8 +1,11 @@
 //! What a run masks, which grows while it runs.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use super::MaskSet;
@@ -22,7 +25,7 @@ pub(crate) struct Masks {
 
 struct State {
     set: Arc<MaskSet>,
-    values: Vec<String>,
+    values: HashSet<String>,
     n_added: usize,
     n_added_bytes: usize,
 }
@@ -43,7 +46,7 @@ pub(crate) struct TooMany;
 impl Masks {
     /// What is masked from the beginning.
     pub(crate) fn new(values: impl IntoIterator<Item = String>) -> Masks {
-        let values: Vec<String> = values.into_iter().collect();
+        let values: HashSet<String> = values.into_iter().collect();
         Masks {
             state: Mutex::new(State {
                 set: Arc::new(MaskSet::new(&values)),
@@ -70,7 +73,7 @@ impl Masks {
             }
             state.n_added += 1;
             state.n_added_bytes += value.len();
-            state.values.push(value);
+            state.values.insert(value);
             is_changed = true;
         }
         if is_changed {

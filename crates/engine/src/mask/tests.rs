@@ -3,7 +3,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
-use super::{MaskSet, Masker};
+use super::{MAX_ADDED, MAX_ADDED_BYTES, MaskSet, Masker, Masks, TooMany};
 
 /// Masks a text in pieces of every size.
 fn check(secrets: &[&str], text: &str, expected: &str) {
@@ -177,6 +177,26 @@ fn only_the_beginning_of_a_secret_is_held_back() {
         // The first characters of encoded forms may be held back, too; these texts do not end with any.
         assert_eq!(String::from_utf8_lossy(&out), expected, "{pieces:?}");
     }
+}
+
+#[test]
+fn values_are_added_up_to_a_limit_and_once() {
+    let masks = Masks::new(["known-value".to_owned()]);
+    assert_eq!(masks.version(), 0);
+    assert_eq!(masks.add(["known-value".to_owned()]), Ok(()));
+    assert_eq!(masks.version(), 0);
+    assert_eq!(masks.add(["added-value".to_owned()]), Ok(()));
+    assert_eq!(masks.version(), 1);
+    assert_eq!(masks.text("known-value added-value"), "*** ***");
+    let too_long = "x".repeat(MAX_ADDED_BYTES);
+    let values = [too_long.clone(), "after-it".to_owned()];
+    assert_eq!(masks.add(values), Err(TooMany));
+    assert_eq!(masks.text("after-it"), "***");
+    assert_eq!(masks.text(&too_long), too_long);
+    let many = (0..MAX_ADDED).map(|n| format!("number-{n}"));
+    assert_eq!(masks.add(many), Err(TooMany));
+    assert_eq!(masks.text("number-0"), "***");
+    assert_eq!(masks.text("number-998"), "***8");
 }
 
 #[test]
