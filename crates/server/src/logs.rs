@@ -6,6 +6,7 @@
 //! of what is left stay as they were.
 
 mod frame;
+mod orphan;
 mod read;
 mod write;
 

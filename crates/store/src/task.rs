@@ -7,7 +7,10 @@ mod list;
 mod row;
 mod tally;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use diesel::{
     ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper,
@@ -242,6 +245,19 @@ impl Store {
             find(conn, &user_id, &id)?
                 .map(TaskRow::read_job)
                 .transpose()
+        })
+        .await
+    }
+
+    /// Those of these tasks that there are, whoever owns them.
+    pub async fn known_tasks(&self, ids: Vec<TaskId>) -> Result<BTreeSet<TaskId>> {
+        self.read(move |conn| {
+            let names: Vec<&str> = ids.iter().map(TaskId::as_str).collect();
+            let known: Vec<String> = on_backend!(conn, |conn| tasks::table
+                .filter(tasks::id.eq_any(&names))
+                .select(tasks::id)
+                .load(conn))?;
+            Ok(known.iter().filter_map(|id| id.parse().ok()).collect())
         })
         .await
     }

@@ -13,6 +13,10 @@ use crate::logs::LogError;
 const SWEEP: Duration = Duration::from_secs(2);
 /// How many sweeps go between two looks for what is old: an hour.
 const SWEEPS_PER_HOUSEKEEPING: u64 = 1800;
+/// How many sweeps go between two looks for logs that belong to nobody: a day. Every object is looked at.
+const SWEEPS_PER_SEARCH: u64 = 24 * SWEEPS_PER_HOUSEKEEPING;
+/// A log without a task is kept for so long: it shows what was there when the wrong database was named.
+const ORPHAN_AGE_MS: i64 = 24 * 3600 * 1000;
 /// A mirror that no run has used for this long is removed; the next run fetches again.
 const UNUSED_MIRROR: Duration = Duration::from_secs(30 * 24 * 3600);
 /// How many tasks' logs are removed between two looks.
@@ -62,6 +66,15 @@ pub(crate) async fn sweep_forever(work: Work, stop: CancellationToken) {
                 "Cannot remove what is old"
             );
         }
+        // Not at once after a start, which has better to do.
+        if n_sweeps % SWEEPS_PER_SEARCH == SWEEPS_PER_HOUSEKEEPING
+            && let Err(source) = remove_orphans(&work).await
+        {
+            error!(
+                error = &source as &dyn std::error::Error,
+                "Cannot remove what belongs to nobody"
+            );
+        }
     }
 }
 
@@ -104,6 +117,12 @@ async fn keep_house(work: &Work) -> Result<(), LogError> {
             return Ok(());
         }
     }
+}
+
+/// One pass: logs whose task is gone are removed.
+async fn remove_orphans(work: &Work) -> Result<(), LogError> {
+    let before = Millis::now().plus_ms(-ORPHAN_AGE_MS);
+    work.inner.logs.delete_orphans(before).await
 }
 
 /// Removes the mirrors that no run has used for long; each user has a folder of them.

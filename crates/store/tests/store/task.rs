@@ -236,6 +236,15 @@ on_both! {
         assert_eq!(revision().await, revisions[4]);
     }
 
+    async fn known_tasks_are_told_from_others(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let (one, other) = (db.task(&app).await.id, db.task(&app).await.id);
+        let asked = vec![one.clone(), TaskId::generate(), other.clone()];
+        assert_eq!(db.store.known_tasks(asked).await.expect("no error"), [one, other].into());
+        assert!(db.store.known_tasks(Vec::new()).await.expect("no error").is_empty());
+    }
+
     async fn absent_tasks_are_none(db: &TestDb) {
         let (user, task) = (UserId::generate(), TaskId::generate());
         assert_eq!(db.store.task(&user, &task).await.expect("no error"), None);
