@@ -20,6 +20,7 @@ pub(crate) use self::{
     checkout::{CheckedOut, check_out},
     command::Git,
     trace::Trace,
+    url::is_forbidden_host,
 };
 
 pub use self::{

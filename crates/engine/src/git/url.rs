@@ -284,7 +284,16 @@ fn check_path(path: &str) -> Result<(), InvalidUrl> {
 
 /// Names and addresses that no repository lives at, and that hand out a machine's own credentials.
 fn check_host(host: Host<&str>) -> Result<(), InvalidUrl> {
-    let is_forbidden = match host {
+    if is_forbidden_host(host) {
+        Err(InvalidUrl::ForbiddenHost)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether a host only serves machines, such as a cloud's metadata service.
+pub(crate) fn is_forbidden_host(host: Host<&str>) -> bool {
+    match host {
         Host::Ipv4(address) => is_forbidden_v4(address),
         Host::Ipv6(address) => is_forbidden_v6(address),
         Host::Domain(domain) => {
@@ -294,11 +303,6 @@ fn check_host(host: Host<&str>) -> Result<(), InvalidUrl> {
                 "metadata" | "metadata.google.internal" | "instance-data"
             )
         }
-    };
-    if is_forbidden {
-        Err(InvalidUrl::ForbiddenHost)
-    } else {
-        Ok(())
     }
 }
 

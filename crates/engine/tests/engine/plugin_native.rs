@@ -394,6 +394,14 @@ async fn a_chat_that_cannot_be_reached_fails_the_step_without_its_token() {
             "the input `webhook` is no address over http or https",
         ),
         ("", "the input `webhook` is missing"),
+        (
+            "http://169.254.169.254/abcdef123",
+            "the webhook's host is a link-local or metadata address, which is not allowed",
+        ),
+        (
+            "http://[::ffff:169.254.169.254]/abcdef123",
+            "the webhook's host is a link-local or metadata address, which is not allowed",
+        ),
     ] {
         let pipeline = format!(
             "steps:\n  - plugin: '@serverless-cd/ding-talk'\n    inputs: {{webhook: '{webhook}', payload: hi}}\n"
@@ -473,6 +481,7 @@ async fn a_mail_that_is_not_taken_fails_the_step() {
         (Some("RCPT"), "", ok, "refused by policy"),
         (Some("AUTH"), "pass: wrong", ok, "refused by policy"),
         (None, "requireTLS: true", ok, "the mail was not sent"),
+        (None, "secure: true", ok, "the mail was not sent"),
         (
             None,
             "",

@@ -12,6 +12,7 @@ use url::Url;
 
 use super::{Done, NotDone};
 use crate::{
+    git::is_forbidden_host,
     log::StepLog,
     plugin::{Call, input::Inputs},
 };
@@ -63,6 +64,12 @@ fn parse(webhook: &str) -> Result<Url, String> {
     let url = Url::parse(webhook).map_err(|_| "the input `webhook` is no address".to_owned())?;
     if !matches!(url.scheme(), "https" | "http") || !url.has_host() {
         return Err("the input `webhook` is no address over http or https".to_owned());
+    }
+    if url.host().is_some_and(is_forbidden_host) {
+        return Err(
+            "the webhook's host is a link-local or metadata address, which is not allowed"
+                .to_owned(),
+        );
     }
     Ok(url)
 }
