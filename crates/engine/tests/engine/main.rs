@@ -7,6 +7,7 @@
 
 mod checkout;
 mod command_file;
+mod docs;
 mod env_file;
 mod input;
 mod local;
