@@ -85,8 +85,10 @@ impl Told {
     fn refuse_reserved(&mut self) {
         let mut refused = Vec::new();
         self.env.retain(|(name, _)| {
-            let is_reserved =
-                name == "CI" || name.starts_with("FLOWCD") || name.starts_with("SERVERLESS_CD");
+            let is_reserved = name == "CI"
+                || name == "FLOWCD"
+                || name.starts_with("FLOWCD_")
+                || name.starts_with("SERVERLESS_CD");
             if is_reserved {
                 refused.push(name.clone());
             }
