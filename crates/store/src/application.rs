@@ -1,5 +1,6 @@
 //! Applications.
 
+mod delete;
 mod list;
 mod webhook;
 
@@ -51,7 +52,7 @@ pub enum AppDeletion {
     },
     /// The user has no such application.
     Absent,
-    /// It has a task that runs; nothing was changed.
+    /// It has a task that runs, and stays.
     Busy(TaskId),
 }
 
@@ -241,12 +242,6 @@ impl Store {
         })
         .await
     }
-
-    /// Deletes an application of the user with its tasks and their logs, unless one of them runs.
-    pub async fn delete_application(&self, user_id: &UserId, id: &AppId) -> Result<AppDeletion> {
-        let (user_id, id) = (user_id.clone(), id.clone());
-        self.write(move |conn| delete(conn, &user_id, &id)).await
-    }
 }
 
 fn create(conn: &mut Conn, keyring: &Keyring, insert: &ApplicationInsert) -> Result<Application> {
@@ -342,33 +337,4 @@ fn update(conn: &mut Conn, keyring: &Keyring, patch: &ApplicationPatch) -> Resul
     );
     on_backend!(conn, |conn| diesel::update(target).set(texts).execute(conn))?;
     Ok(())
-}
-
-fn delete(conn: &mut Conn, user_id: &UserId, id: &AppId) -> Result<AppDeletion> {
-    if !lock(conn, user_id, id)? {
-        return Ok(AppDeletion::Absent);
-    }
-    let rows: Vec<(String, String)> = on_backend!(conn, |conn| tasks::table
-        .filter(tasks::app_id.eq(id.as_str()))
-        .order(tasks::number)
-        .select((tasks::id, tasks::status))
-        .load(conn))?;
-    let mut deleted = Vec::with_capacity(rows.len());
-    for (task_id, status) in rows {
-        let row = RowId {
-            table: "tasks",
-            id: &task_id,
-        };
-        let task_id: TaskId = row.text("id", task_id.clone())?;
-        if status == "running" {
-            return Ok(AppDeletion::Busy(task_id));
-        }
-        deleted.push(task_id);
-    }
-    // Their rows, and those of their logs, go with it.
-    on_backend!(conn, |conn| diesel::delete(
-        applications::table.find(id.as_str())
-    )
-    .execute(conn))?;
-    Ok(AppDeletion::Deleted { tasks: deleted })
 }

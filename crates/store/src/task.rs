@@ -37,6 +37,7 @@ use crate::{
     session,
 };
 use row::TaskRow;
+pub(crate) use tally::forget;
 
 /// A task to make.
 #[derive(Clone, Debug, PartialEq)]

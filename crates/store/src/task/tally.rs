@@ -4,6 +4,7 @@
 
 use diesel::{ExpressionMethods, QueryDsl, RunQueryDsl};
 use flowcd_model::{
+    id::AppId,
     task::{LatestTask, TaskStatus},
     time::Millis,
 };
@@ -36,6 +37,35 @@ pub(super) fn count(
         n_success.eq(n_success + change(TaskStatus::Success)),
         n_failure.eq(n_failure + change(TaskStatus::Failure)),
         n_cancelled.eq(n_cancelled + change(TaskStatus::Cancelled)),
+    ))
+    .execute(conn))?;
+    Ok(())
+}
+
+/// Forgets tasks that are gone, which had these statuses. One that nobody knows was never counted.
+pub(crate) fn forget<'s>(
+    conn: &mut Conn,
+    app_id: &AppId,
+    statuses: impl Iterator<Item = &'s str>,
+) -> Result<()> {
+    let mut n_gone = [0_i64; TaskStatus::ALL.len()];
+    for status in statuses {
+        let place = TaskStatus::ALL.iter().position(|it| it.as_str() == status);
+        if let Some(place) = place {
+            n_gone[place] += 1;
+        }
+    }
+    let [pending, running, success, failure, cancelled] = n_gone;
+    use applications::{n_cancelled, n_failure, n_pending, n_running, n_success};
+    on_backend!(conn, |conn| diesel::update(
+        applications::table.find(app_id.as_str())
+    )
+    .set((
+        n_pending.eq(n_pending - pending),
+        n_running.eq(n_running - running),
+        n_success.eq(n_success - success),
+        n_failure.eq(n_failure - failure),
+        n_cancelled.eq(n_cancelled - cancelled),
     ))
     .execute(conn))?;
     Ok(())

@@ -220,6 +220,43 @@ on_both! {
         db.check_counts().await;
     }
 
+    async fn a_deletion_of_many_tasks_takes_them_all_along_and_keeps_the_counts(db: &TestDb) {
+        let user = db.user("ada").await;
+        let (app, other) = (db.app(&user.id, "hello").await, db.app(&user.id, "other").await);
+        let kept = db.task(&other).await;
+        db.execute(&format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+             INSERT INTO tasks (id, app_id, user_id, number, status, message, commit_id, owner, repo_name, trigger_type,
+                    pipeline_file, created_time, updated_time)
+                SELECT 'bulk' || (10000 + i), '{}', '{}', i, CASE WHEN i % 2 = 0 THEN 'success' ELSE 'failure' END, '',
+                    'abc', 'o', 'r', 'manual', 'p', i, i FROM n;
+             UPDATE applications SET n_success = 1250, n_failure = 1250, last_number = 2500 WHERE id = '{}'",
+            app.id, user.id, app.id
+        ));
+        db.check_counts().await;
+        let running = {
+            let newest = db.task(&app).await;
+            let mut claimed = db.claim().await;
+            while claimed.task.id != newest.id {
+                claimed = db.claim().await;
+            }
+            claimed
+        };
+        let busy = db.store.delete_application(&user.id, &app.id).await.expect("no error");
+        assert_eq!(busy, AppDeletion::Busy(running.task.id.clone()));
+        let n_tasks = "SELECT CAST(COUNT(*) AS TEXT) AS value FROM tasks";
+        assert_eq!(db.value(n_tasks).as_deref(), Some("2502"), "nothing was changed");
+        db.finish(&running, flowcd_model::task::TaskStatus::Success).await;
+        let deleted = db.store.delete_application(&user.id, &app.id).await.expect("no error");
+        let AppDeletion::Deleted { tasks } = deleted else {
+            panic!("{deleted:?}");
+        };
+        assert_eq!((tasks.len(), tasks.last()), (2501, Some(&running.task.id)));
+        assert_eq!(db.value(n_tasks).as_deref(), Some("1"));
+        assert_eq!(db.see(&kept).await.id, kept.id);
+        db.check_counts().await;
+    }
+
     async fn absent_applications_are_none(db: &TestDb) {
         let (user, app) = (UserId::generate(), AppId::generate());
         assert_eq!(db.store.application(&user, &app).await.expect("no error"), None);
