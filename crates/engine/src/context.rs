@@ -268,7 +268,7 @@ mod tests {
 
     use super::{Context, EnvLayers};
     use crate::{
-        expr::{GlobalStatus, Scope, condition, render},
+        expr::{Braces, GlobalStatus, Scope, condition, render_in},
         job::Contexts,
     };
 
@@ -307,7 +307,8 @@ mod tests {
             status: GlobalStatus::Success,
             workspace: Path::new(NOWHERE),
         };
-        let actual = render(template, &scope).unwrap_or_else(|err| err.to_string());
+        let actual =
+            render_in(template, &scope, &Braces::DollarOnly).unwrap_or_else(|err| err.to_string());
         assert_eq!(actual, expected, "{template}");
     }
 

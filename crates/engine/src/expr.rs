@@ -27,8 +27,8 @@ mod tests;
 use eval::Evaluator;
 pub(crate) use reference::{Reference, condition_references, references, references_in};
 pub(crate) use template::{
-    BracePair, Braces, StrictText, brace_pairs, check, check_legacy, has_expressions, render,
-    render_legacy, render_strict, render_traced, render_value,
+    Braces, brace_pairs, check_in, has_expressions, render_in, render_legacy, render_strict,
+    render_traced, render_value,
 };
 pub(crate) use untrusted::{CONTEXTS, Origins};
 
@@ -184,7 +184,7 @@ impl Fault {
 /// Whether the value of an `if` lets its step run: an expression, with or without `${{ }}`, whose text is `true`.
 pub(crate) fn condition(text: &str, scope: &Scope<'_>) -> Result<bool, ExprError> {
     if is_template(text) {
-        return Ok(template::render_in(text, scope, &Braces::Any)?.trim() == "true");
+        return Ok(render_in(text, scope, &Braces::Any)?.trim() == "true");
     }
     let fail = |fault| ExprError::new(fault, text);
     let parsed = parser::parse(text, 0, false).map_err(fail)?;
@@ -224,7 +224,7 @@ pub(crate) fn text(value: &Value) -> String {
 /// Whether `condition` can read the text, as far as that can be said without its variables.
 pub(crate) fn check_condition(text: &str) -> Result<(), ExprError> {
     match is_template(text) {
-        true => template::check_in(text, &Braces::Any),
+        true => check_in(text, &Braces::Any),
         false => parser::parse(text, 0, false)
             .map(|_| ())
             .map_err(|fault| ExprError::new(fault, text)),

@@ -11,6 +11,9 @@ mod context;
 mod debug;
 mod event;
 mod expr;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod git;
 pub mod inputs;
 pub mod jexl;

@@ -41,12 +41,8 @@ pub(crate) struct StrictText {
     pub(crate) env: Vec<(String, String)>,
 }
 
-/// The text with every `${{ }}` replaced by its value.
-pub(crate) fn render(template: &str, scope: &Scope<'_>) -> Result<String, ExprError> {
-    render_in(template, scope, &Braces::DollarOnly)
-}
-
-/// As `render`; `{{ }}` counts, too, where it holds an expression that begins at the names of variables.
+/// The text with every `${{ }}` replaced by its value, and every `{{ }}` that holds an expression which begins at the
+/// names of variables.
 pub(crate) fn render_legacy(template: &str, scope: &Scope<'_>) -> Result<String, ExprError> {
     let known = |name: &str| scope.vars.contains_key(name);
     render_in(template, scope, &Braces::Legacy(&known))
@@ -59,7 +55,7 @@ pub(crate) fn render_value(value: &Value, scope: &Scope<'_>) -> Result<Value, Ex
     renderer.value(value)
 }
 
-/// As `render`; `trace` gets each expression and the text it has become.
+/// The text with every `${{ }}` replaced by its value; `trace` gets each expression and the text it has become.
 pub(crate) fn render_traced(
     template: &str,
     scope: &Scope<'_>,
@@ -72,7 +68,7 @@ pub(crate) fn render_traced(
     })
 }
 
-/// As `render`, but what carries the text of an untrusted variable goes into the environment. `placeholder` is how
+/// As `render_traced`, but what carries the text of an untrusted variable goes into the environment. `placeholder` is how
 /// the script's own language reads the n-th variable, from 1 on.
 pub(crate) fn render_strict(
     template: &str,
@@ -98,19 +94,9 @@ pub(crate) fn render_strict(
     Ok(StrictText { text, env })
 }
 
-/// Whether there is anything in the text for `render` to replace.
+/// Whether there is a `${{` in the text.
 pub(crate) fn has_expressions(text: &str) -> bool {
     text.contains("${{")
-}
-
-/// Whether `render` can read the template, as far as that can be said without its variables.
-pub(crate) fn check(template: &str) -> Result<(), ExprError> {
-    check_in(template, &Braces::DollarOnly)
-}
-
-/// Whether `render_legacy` can read the template where these are the names of the variables.
-pub(crate) fn check_legacy(template: &str, known: &dyn Fn(&str) -> bool) -> Result<(), ExprError> {
-    check_in(template, &Braces::Legacy(known))
 }
 
 /// The pairs of braces without a dollar sign, as `render_legacy` looks at them where these are the names of the
@@ -145,12 +131,12 @@ pub(crate) fn brace_pairs(
 }
 
 /// Whether a template can be read.
-pub(super) fn check_in(template: &str, braces: &Braces<'_>) -> Result<(), ExprError> {
+pub(crate) fn check_in(template: &str, braces: &Braces<'_>) -> Result<(), ExprError> {
     for_each_part(template, braces, |_| Ok(())).map_err(|fault| ExprError::new(fault, template))
 }
 
 /// The text with every expression replaced by its value.
-pub(super) fn render_in(
+pub(crate) fn render_in(
     template: &str,
     scope: &Scope<'_>,
     braces: &Braces<'_>,

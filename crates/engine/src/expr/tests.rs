@@ -9,7 +9,17 @@ mod texts;
 
 use crate::jexl;
 
-use super::{GlobalStatus, Scope, check, check_condition, condition, render};
+use super::{
+    Braces, ExprError, GlobalStatus, Scope, check_condition, check_in, condition, render_in,
+};
+
+fn check(template: &str) -> Result<(), ExprError> {
+    check_in(template, &Braces::DollarOnly)
+}
+
+fn render(template: &str, scope: &Scope<'_>) -> Result<String, ExprError> {
+    render_in(template, scope, &Braces::DollarOnly)
+}
 
 fn vars() -> Map<String, Value> {
     let vars = json!({

@@ -5,9 +5,9 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::super::{
-    Evaluator, ExprError, Fault, GlobalStatus, Scope, parser,
+    Braces, Evaluator, ExprError, Fault, GlobalStatus, Scope, parser,
     parser::{parse, parse_jexl},
-    render, render_legacy,
+    render_in, render_legacy,
     value::{number_to_text, to_json},
 };
 
@@ -69,7 +69,7 @@ fn examples_of_the_document_are_true() {
                     let evaluator = Evaluator::without_functions(&vars);
                     describe(source, parse_jexl(source), evaluator)
                 }
-                "template" => template(render(source, &scope)),
+                "template" => template(render_in(source, &scope, &Braces::DollarOnly)),
                 _ => template(render_legacy(source, &scope)),
             };
             assert_eq!(actual, expected, "{source}");

@@ -5,9 +5,14 @@ use std::{cell::RefCell, path::Path};
 use serde_json::{Map, Value, json};
 
 use super::super::{
-    BracePair, GlobalStatus, Origins, Scope, brace_pairs, check_condition, check_legacy,
+    Braces, ExprError, GlobalStatus, Origins, Scope, brace_pairs, check_condition, check_in,
     condition_references, references, render_legacy, render_strict, render_traced, render_value,
+    template::BracePair,
 };
+
+fn check_legacy(template: &str, known: &dyn Fn(&str) -> bool) -> Result<(), ExprError> {
+    check_in(template, &Braces::Legacy(known))
+}
 
 fn vars() -> Map<String, Value> {
     let vars = json!({

@@ -1,0 +1,7 @@
+//! Texts with expressions in them.
+#![no_main]
+
+use flowcd_engine::fuzz;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &str| fuzz::template(text));
