@@ -25,7 +25,7 @@ use crate::{
     conn::{Conn, on_backend},
     idempotency,
     row::{RowId, clean, to_json},
-    schema::{applications, tasks},
+    schema::applications,
     seal::Aad,
 };
 
