@@ -13,12 +13,17 @@ pub(crate) fn nearest<'a>(
     candidates
         .into_iter()
         .filter_map(|candidate| {
-            let distance = distance(&folded, &fold(candidate));
             let allowed = match candidate.len() {
                 0..=2 => 0,
                 3..=5 => 1,
                 _ => 2,
             };
+            let candidate_folded = fold(candidate);
+            // Each character too few or too many is a slip by itself.
+            if folded.len().abs_diff(candidate_folded.len()) > allowed {
+                return None;
+            }
+            let distance = distance(&folded, &candidate_folded);
             (distance <= allowed).then_some((distance, candidate))
         })
         .min_by_key(|(distance, _)| *distance)

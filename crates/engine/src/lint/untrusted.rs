@@ -20,7 +20,7 @@ use crate::{
 
 /// How many variables are looked at in search of where a text comes from. A file beyond it is no pipeline, and gets
 /// all of its variables called untrusted.
-const MAX_WORK: usize = 1_000_000;
+const MAX_WORK: usize = 100_000;
 
 /// What the expressions of a variable's template refer to.
 type References<'r> = &'r [Reference];

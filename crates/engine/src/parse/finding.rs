@@ -6,7 +6,7 @@ use crate::lint::{Diagnostic, Severity};
 
 use super::{
     reader::Template,
-    source::{Place, Source},
+    source::{Place, Source, Spelling},
 };
 
 /// How many findings are kept. A file with more of them is no pipeline.
@@ -88,6 +88,8 @@ pub(crate) struct Findings<'s> {
     list: Vec<Finding>,
     /// What has been said of which bytes: an alias makes the same part come by more than once.
     said: BTreeSet<(usize, usize, String)>,
+    /// That of the template that was looked at last.
+    spelling: Option<Spelling>,
 }
 
 impl<'s> Findings<'s> {
@@ -96,6 +98,7 @@ impl<'s> Findings<'s> {
             source: Source::new(text),
             list: Vec::new(),
             said: BTreeSet::new(),
+            spelling: None,
         }
     }
 
@@ -123,11 +126,16 @@ impl<'s> Findings<'s> {
 
     /// Says something of a part of a template's text.
     pub(crate) fn add_in(&mut self, template: &Template, part: &Range<usize>, note: Note) {
-        // To find the place takes as long as the text is.
         if self.is_full(&note) {
             return;
         }
-        let span = self.source.locate(&template.span, &template.text, part);
+        // To read the spelling takes as long as the text is, and many findings can be of the same.
+        let spelling = match self.spelling.take() {
+            Some(spelling) if spelling.is_of(&template.span) => spelling,
+            _ => Spelling::new(&self.source, &template.span, &template.text),
+        };
+        let span = spelling.locate(part);
+        self.spelling = Some(spelling);
         self.add(&span, note);
     }
 
@@ -136,12 +144,16 @@ impl<'s> Findings<'s> {
         self.push(place, 1, note);
     }
 
+    /// Whether there is no room for anything that does not refuse the file.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.list.len() >= MAX_FINDINGS
+    }
+
     /// Whether there is no room for this one. An error that is the first is kept in any case: it decides whether the
     /// file is refused.
     fn is_full(&self, note: &Note) -> bool {
         let is_refused = |finding: &Finding| finding.level == Level::Refused;
-        self.list.len() >= MAX_FINDINGS
-            && (note.level != Level::Refused || self.list.iter().any(is_refused))
+        self.is_crowded() && (note.level != Level::Refused || self.list.iter().any(is_refused))
     }
 
     fn push(&mut self, place: Place, n_chars: u64, note: Note) {

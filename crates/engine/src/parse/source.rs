@@ -94,55 +94,66 @@ impl<'s> Source<'s> {
         };
         start..self.text.floor_char_boundary(start + length)
     }
+}
 
-    /// Where in the file a part of a text stands that a scalar spells.
-    ///
-    /// A scalar's text is what is written, less indentation, quotes and escapes. So the characters of the text are
-    /// found in what is written one after the other, and what lies between them is the spelling. That is exact for
-    /// plain and block text, and right again soon after an escape.
-    pub(crate) fn locate(
-        &self,
-        raw: &Range<usize>,
-        text: &str,
-        part: &Range<usize>,
-    ) -> Range<usize> {
-        let Some(written) = self.text.get(raw.clone()) else {
-            return raw.clone();
-        };
-        let start = text.floor_char_boundary(part.start);
-        let end = text.floor_char_boundary(part.end.max(part.start));
-        let mut rest = written.char_indices().peekable();
-        let mut found = None;
-        let mut last = 0;
-        for (at, c) in text.char_indices() {
-            if at >= end && found.is_some() {
-                break;
-            }
-            if c.is_whitespace() {
-                // Blanks are taken as they come, so that the place of a blank is known in plain text.
-                if let Some((_, blank)) = rest.peek()
-                    && blank.is_whitespace()
-                {
-                    rest.next();
-                }
-                continue;
-            }
+/// Where in the file the characters of a scalar's text stand.
+///
+/// A scalar's text is what is written, less indentation, quotes and escapes. So the characters of the text are found
+/// in what is written one after the other, and what lies between them is the spelling. That is exact for plain and
+/// block text, and right again soon after an escape.
+#[derive(Debug)]
+pub(crate) struct Spelling {
+    raw: Range<usize>,
+    /// Where each character that is not blank begins in the text and in the file, and how long it is.
+    characters: Vec<(usize, usize, usize)>,
+}
+
+impl Spelling {
+    /// How `text` is spelled by the bytes `raw` of the file.
+    pub(crate) fn new(source: &Source<'_>, raw: &Range<usize>, text: &str) -> Self {
+        let written = source.text.get(raw.clone()).unwrap_or_default();
+        let mut rest = written.char_indices();
+        let mut characters = Vec::new();
+        for (at, c) in text.char_indices().filter(|(_, c)| !c.is_whitespace()) {
             let Some((place, _)) = rest.find(|(_, written)| *written == c) else {
                 break;
             };
-            if at >= start && found.is_none() {
-                found = Some(place);
-            }
-            last = place + c.len_utf8();
+            characters.push((at, raw.start + place, c.len_utf8()));
         }
-        let from = found.unwrap_or(last);
-        raw.start + from..raw.start + last.max(from)
+        Self {
+            raw: raw.clone(),
+            characters,
+        }
+    }
+
+    /// Whether it is that of these bytes.
+    pub(crate) fn is_of(&self, raw: &Range<usize>) -> bool {
+        self.raw == *raw
+    }
+
+    /// Where a part of the text stands in the file.
+    pub(crate) fn locate(&self, part: &Range<usize>) -> Range<usize> {
+        let first = self.characters.partition_point(|(at, ..)| *at < part.start);
+        let end = self.characters.partition_point(|(at, ..)| *at < part.end);
+        let start = match self.characters.get(first) {
+            Some((_, place, _)) => *place,
+            // Behind the last character: what is missing there.
+            None => match self.characters.last() {
+                Some((_, place, length)) => place + length,
+                None => self.raw.start,
+            },
+        };
+        let last = end.checked_sub(1).filter(|last| *last >= first);
+        match last.and_then(|last| self.characters.get(last)) {
+            Some((_, place, length)) => start..(place + length).max(start),
+            None => start..start,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Place, Source};
+    use super::{Place, Source, Spelling};
 
     #[test]
     fn a_part_of_a_scalar_is_found_however_it_is_written() {
@@ -156,7 +167,8 @@ mod tests {
         ] {
             let source = Source::new(written);
             let at = text.find('X').unwrap_or_default();
-            let found = source.locate(&(0..written.len()), text, &(at..at + 3));
+            let spelling = Spelling::new(&source, &(0..written.len()), text);
+            let found = spelling.locate(&(at..at + 3));
             assert_eq!(written.get(found), Some("X y"), "{written}");
         }
     }

@@ -506,7 +506,7 @@ proptest! {
     fn no_file_makes_the_reader_panic(
         pieces in prop::collection::vec(
             prop_oneof![
-                "steps:|- run: |env: |if: |  |\n|- |\\{|\\}|\\[|\\]|&a |\\*a|<<: |'|\"|\\||>|!!int |\\$\\{\\{ |\\}\\}|1\\.10|~|: |#|\t",
+                "steps:|- run: |env: |if: |inputs:|retry: |outputs: |plugin: |type: |git\\.message|env\\.A|steps\\.a|  |\n|- |\\{|\\}|\\[|\\]|&a |\\*a|<<: |'|\"|\\||>|!!int |\\$\\{\\{ |\\}\\}|1\\.10|~|: |#|\t",
                 "\\PC{0,4}",
             ],
             0..40,
