@@ -2,13 +2,13 @@
 
 use anyhow::{Result, bail};
 
-use crate::{openapi, process, tidy};
+use crate::{fuzz, openapi, process, tidy};
 
 type Check = fn() -> Result<()>;
 
 /// Runs every check, and then says which of them failed.
 pub(crate) fn run() -> Result<()> {
-    let checks: [(&str, Check); 7] = [
+    let checks: [(&str, Check); 8] = [
         ("formatting", || {
             process::run(process::cargo().args(["fmt", "--all", "--check"]))
         }),
@@ -33,6 +33,7 @@ pub(crate) fn run() -> Result<()> {
         ("dependencies and their directions", tidy::dependencies),
         ("migrations", tidy::migrations),
         ("the tree", tidy::tree),
+        ("a moment of fuzzing", fuzz::briefly),
     ];
     let mut failed = Vec::new();
     for (name, check) in checks {

@@ -12,6 +12,7 @@
 mod bench;
 mod ci;
 mod demo;
+mod fuzz;
 mod node;
 mod openapi;
 mod oracle;
@@ -43,6 +44,8 @@ enum Chore {
     Test(test::Args),
     /// Measure the speed, each figure beside its floor in the same run.
     Bench(bench::Args),
+    /// Fuzz what reads text that users write: pipeline files, expressions, JEXL, texts with expressions.
+    Fuzz(fuzz::Args),
     /// Record what Node and the npm package `jexl` make of expressions, for the tests of the engine.
     Oracle,
     /// Check what a test cannot: formatting, lints, docs, the API document, dependencies, migrations, licences.
@@ -55,6 +58,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Demo(args) => demo::run(&args),
         Chore::Test(args) => test::run(&args),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Oracle => oracle::run(),
         Chore::Ci => ci::run(),
     }
