@@ -132,7 +132,7 @@ on_both! {
         check("steps:\n  - run: [\n", "serverless-pipeline.yaml:").await;
         check("steps: []\n", "no steps").await;
         check("steps:\n  - name: nothing\n", "serverless-pipeline.yaml:2").await;
-        check("steps:\n  - plugin: '@serverless-cd/checkout'\n", "plugin").await;
+        check("steps:\n  - plugin: ./there-is-none\n", "there-is-none").await;
         server.stop().await;
     }
 }
