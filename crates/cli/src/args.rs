@@ -48,7 +48,7 @@ pub(crate) struct Global {
         global = true,
         value_enum,
         default_value_t,
-        env = "FLOWCD_OUTPUT",
+        env = "FLOWCD_FORMAT",
         hide_env_values = true
     )]
     pub(crate) output: Format,

@@ -200,10 +200,13 @@ impl Run {
         let began = Instant::now();
         let file = self.job.pipeline_file.clone();
         let limit = self.job.limits.max_pipeline_bytes;
-        let (workspace, file, text) =
-            on_a_thread(move || read_pipeline(&folder, &file, limit)).await?;
-        let pipeline =
-            parse_pipeline(&file, &text).map_err(|error| SetUpError::Failed(error.to_string()))?;
+        // A file that is made to be slow to parse keeps a thread busy, and not the tasks of others.
+        let (workspace, file, pipeline) = on_a_thread(move || {
+            let (workspace, file, text) = read_pipeline(&folder, &file, limit)?;
+            let pipeline = parse_pipeline(&file, &text).map_err(|error| error.to_string())?;
+            Ok((workspace, file, pipeline))
+        })
+        .await?;
         for warning in &pipeline.warnings {
             log.line(&format!("Warning: {warning}")).await;
         }

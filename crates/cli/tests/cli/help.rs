@@ -41,7 +41,7 @@ fn help_shows_the_commands_and_the_exit_codes() -> Outcome {
       -V, --version  Print version
 
     Global options:
-      -o, --output <OUTPUT>  The form of the data on stdout [env: FLOWCD_OUTPUT] [default: table]
+      -o, --output <OUTPUT>  The form of the data on stdout [env: FLOWCD_FORMAT] [default: table]
                              [possible values: table, json, yaml]
           --profile <NAME>   The profile to use, instead of the one of the last login [env:
                              FLOWCD_PROFILE]

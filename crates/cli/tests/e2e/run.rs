@@ -603,3 +603,18 @@ async fn no_profile_is_read_and_no_server_is_called() {
         "the steps see nothing of the caller's environment: {ended:?}"
     );
 }
+
+#[tokio::test]
+async fn a_step_can_call_flowcd_itself() {
+    let flowcd = assert_cmd::cargo::cargo_bin!("flowcd");
+    let folder = Folder::new(&format!(
+        "steps:\n  - run: \"'{0}' lint && '{0}' version\"\n",
+        flowcd.display()
+    ));
+    let ended = folder.run(&[]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(
+        ended.stdout.contains("nothing to complain about"),
+        "{ended:?}"
+    );
+}
