@@ -1,6 +1,7 @@
 //! What the speed is: each figure beside its floor, measured in the same run, as a ratio with its spread.
 
 mod deploy;
+mod limits;
 mod list;
 mod server;
 mod stats;
@@ -35,6 +36,8 @@ enum What {
     List,
     /// Memory of an idle server, and how long it takes to be ready.
     Idle,
+    /// How long it takes to refuse a pipeline file that is too much.
+    Limits,
 }
 
 /// Measures and prints.
@@ -63,6 +66,7 @@ fn measure(
         What::Logs => runtime.block_on(deploy::logs(binaries, rounds)),
         What::Throughput => runtime.block_on(deploy::throughput(binaries, rounds)),
         What::List => runtime.block_on(list::list(binaries, rounds)),
+        What::Limits => limits::limits(binaries, rounds),
         What::Idle => runtime.block_on(server::idle(binaries, rounds)),
     }
 }
