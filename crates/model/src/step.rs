@@ -163,6 +163,7 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What it left for later steps, as `steps.<id>.outputs` has it, with secrets masked; absent when there is nothing.
+    /// Only the steps of a single task have them, not those of one in a list.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
     pub outputs: Map<String, Value>,
