@@ -5,9 +5,12 @@
 
 use std::{fs, path::Path, process::Command};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
-use crate::process::{cargo, root, run as run_to_end, target_dir};
+use crate::{
+    package,
+    process::{cargo, root, run as run_to_end, target_dir},
+};
 
 const TARGETS: [&str; 4] = ["yaml", "expression", "jexl", "template"];
 
@@ -32,14 +35,12 @@ pub(crate) fn briefly() -> Result<()> {
 
 /// Builds the targets, and runs each from its seeds and from what earlier runs here have found.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let has_compiler = Command::new(std::env::var_os("CXX").unwrap_or_else(|| "c++".into()))
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| output.status.success());
-    ensure!(
-        has_compiler,
-        "libFuzzer needs a C++ compiler: install one (apt-get install g++, dnf install gcc-c++), or name it in CXX"
-    );
+    if !has_compiler() {
+        package::install(
+            "a C++ compiler for libFuzzer (or its name in CXX)",
+            &["g++"],
+        )?;
+    }
     // Apart from the other builds: what is instrumented must not be taken for what is not.
     let built = target_dir()?.join("fuzz");
     let folder = root().join("fuzz");
@@ -62,6 +63,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         bail!("broken by fuzzing: {}", broken.join(", "));
     }
     Ok(())
+}
+
+fn has_compiler() -> bool {
+    Command::new(std::env::var_os("CXX").unwrap_or_else(|| "c++".into()))
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 /// Runs one target; whether nothing broke. What breaks it is kept and shown.

@@ -25,8 +25,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
             );
             continue;
         }
-        fs::write(&place, document)
-            .with_context(|| format!("cannot write {}", place.display()))?;
+        fs::write(&place, document).with_context(|| format!("cannot write {}", place.display()))?;
         println!("wrote {name}");
     }
     Ok(())

@@ -9,11 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use nix::unistd::{User, geteuid};
 use tempfile::TempDir;
 
-use crate::process::{Guard, run};
+use crate::{
+    package,
+    process::{Guard, run},
+};
 
 /// A server that runs until it goes out of scope.
 pub(crate) struct Postgres {
@@ -113,28 +116,13 @@ fn find_binaries() -> Option<PathBuf> {
 }
 
 fn install() -> Result<PathBuf> {
-    ensure!(
-        geteuid().is_root() && Path::new("/usr/bin/apt-get").exists(),
-        "the tests need PostgreSQL's programs (initdb, postgres) and cannot install them here: install the package \
-         `postgresql` of your system, or run the tests as root on Debian or Ubuntu"
-    );
-    println!("PostgreSQL is missing; installing it from the system's packages");
     // The package would start a cluster of its own; ours is private.
-    fs::create_dir_all("/etc/postgresql-common")?;
     let switch = Path::new("/etc/postgresql-common/createcluster.conf");
-    if !switch.exists() {
+    if geteuid().is_root() && !switch.exists() {
+        fs::create_dir_all("/etc/postgresql-common")?;
         fs::write(switch, "create_main_cluster = false\n")?;
     }
-    run(Command::new("apt-get").args(["update", "-qq"]))?;
-    run(Command::new("apt-get")
-        .args([
-            "install",
-            "-y",
-            "-qq",
-            "--no-install-recommends",
-            "postgresql",
-        ])
-        .env("DEBIAN_FRONTEND", "noninteractive"))?;
+    package::install("PostgreSQL", &["postgresql"])?;
     find_binaries()
         .context("PostgreSQL was installed, but its programs are not under /usr/lib/postgresql")
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 
-use crate::{node, postgres::Postgres, process};
+use crate::{interpreter, postgres::Postgres, process};
 
 /// Which tests to run.
 #[derive(clap::Args)]
@@ -12,9 +12,9 @@ pub(crate) struct Args {
     cargo_test: Vec<String>,
 }
 
-/// Sees that there is Node.js, starts PostgreSQL, and runs the tests.
+/// Sees that there are Node.js and Python, starts PostgreSQL, and runs the tests.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    node::ensure_installed()?;
+    interpreter::ensure_installed()?;
     let postgres = Postgres::start()?;
     let mut command = process::cargo();
     command
