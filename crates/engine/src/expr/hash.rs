@@ -204,7 +204,28 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use std::borrow::Cow;
+
+    use super::{MAX_BYTES, MAX_ENTRIES, MAX_MATCH_STEPS, Reading, is_chosen, matches};
+
+    #[test]
+    fn what_one_evaluation_reads_is_limited_altogether() {
+        let mut reading = Reading {
+            n_bytes: MAX_BYTES - 1,
+            n_entries: MAX_ENTRIES - 1,
+            n_match_steps: MAX_MATCH_STEPS - 1,
+        };
+        let patterns = [Cow::Borrowed("*.lock")];
+        assert_eq!(is_chosen("a.lock", &patterns, &mut reading), Ok(true));
+        assert_eq!(
+            is_chosen("a.lock", &patterns, &mut reading),
+            Err("the patterns take too much work".to_owned())
+        );
+        assert_eq!(reading.bytes(1), Ok(()));
+        assert!(reading.bytes(1).is_err());
+        assert_eq!(reading.entry(), Ok(()));
+        assert!(reading.entry().is_err());
+    }
 
     #[test]
     fn a_star_stays_within_a_name_and_two_of_them_do_not() {

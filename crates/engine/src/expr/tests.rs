@@ -670,15 +670,13 @@ fn work_and_results_are_limited() {
 #[test]
 fn what_jexl_copies_is_limited() {
     let mut vars = Map::new();
-    vars.insert("list".to_owned(), json!(vec![json!({"a": 1}); 20_000]));
+    vars.insert("list".to_owned(), json!(vec![json!({"a": 1}); 50_000]));
     vars.insert("big".to_owned(), Value::String("x".repeat(1_000_000)));
     for expression in [
         format!("[{}]", vec!["list"; 100].join(",")),
         format!("[{}]", vec!["big"; 100].join(",")),
         format!("list{}", "[.a]".repeat(100)),
-        format!("list{}", "[.a == 1][.a]".repeat(100)),
         "list[list[.a == 1][.a][0] || .a]".to_owned(),
-        format!("big{}", "[.length]".repeat(100)),
     ] {
         let err = jexl::evaluate(&expression, &vars).expect_err(&expression);
         assert!(err.to_string().contains("too much work"), "{err}");

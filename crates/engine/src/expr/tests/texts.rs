@@ -110,10 +110,10 @@ fn the_pairs_of_braces_are_told_apart() {
 #[test]
 fn braces_without_end_are_not_looked_at_for_ever() {
     let known = |_: &str| true;
-    let tail = format!("{}'", "'+'".repeat(5_000));
-    let error = check_legacy(&format!("{{{{ {tail}{{{{").repeat(60), &known);
+    let tail = format!("{}'", "'+'".repeat(2_000));
+    let error = check_legacy(&format!("{{{{ {tail}{{{{").repeat(20), &known);
     assert_eq!(error, Ok(()));
-    let quotes = "{{'+\"".repeat(200_000);
+    let quotes = "{{'+\"".repeat(20_000);
     assert_eq!(check_legacy(&quotes, &known), Ok(()));
 }
 
