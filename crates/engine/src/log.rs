@@ -107,6 +107,11 @@ impl StepLog {
         }
     }
 
+    /// The text with `***` for what is masked by now: to be cut, which would leave the half of a secret otherwise.
+    pub(crate) fn masked(&self, text: &str) -> String {
+        self.masks.text(text)
+    }
+
     /// Adds a line of our own, on a line of its own.
     pub(crate) async fn line(&mut self, text: &str) {
         if self.last_byte != b'\n' {

@@ -64,11 +64,11 @@ pub(super) async fn find(
 ) -> Result<NodePlugin, PluginError> {
     node::find_node(specifier, finder)?;
     let place = Place::of(package, finder)?;
-    if let Some(plugin) = place.open(specifier, log).await {
+    if let Some(plugin) = place.open(specifier, log).await? {
         return Ok(plugin);
     }
     let _lock = place.lock(finder).await?;
-    if let Some(plugin) = place.open(specifier, log).await {
+    if let Some(plugin) = place.open(specifier, log).await? {
         return Ok(plugin);
     }
     log.line(&format!("Installing the plugin `{specifier}`"))
@@ -121,19 +121,26 @@ impl Place {
     }
 
     /// The package if it is whole.
-    async fn open(&self, specifier: &str, log: &mut StepLog) -> Option<NodePlugin> {
-        // What cannot be read is as good as not there: it is installed anew.
-        let record: Record = read_json(&self.whole.join(RECORD))?;
+    async fn open(
+        &self,
+        specifier: &str,
+        log: &mut StepLog,
+    ) -> Result<Option<NodePlugin>, PluginError> {
+        let cannot = |error| failed("look for", specifier)(error);
+        // What is not whole is installed anew. What only cannot be read now may be in use, and stays.
+        let Some(record) = read_json::<Record>(&self.whole.join(RECORD)).map_err(cannot)? else {
+            return Ok(None);
+        };
         let plugin = self.plugin(&record);
-        if !plugin.path.is_dir() {
-            return None;
+        if !plugin.path.try_exists().map_err(cannot)? {
+            return Ok(None);
         }
         log.line(&format!(
             "The plugin `{specifier}` is installed, version {}",
             record.version
         ))
         .await;
-        Some(plugin)
+        Ok(Some(plugin))
     }
 
     /// Waits for whoever installs the package. It asks again and again because a blocking wait could not be cancelled.
@@ -183,7 +190,9 @@ impl Place {
             return Err(PluginError::Failed(explain(specifier, &npm)));
         }
         let folder = self.new.join("node_modules").join(&self.package.name);
-        let manifest: Manifest = read_json(&folder.join("package.json")).ok_or_else(|| {
+        let manifest: Option<Manifest> =
+            read_json(&folder.join("package.json")).map_err(failed("open", specifier))?;
+        let manifest = manifest.ok_or_else(|| {
             PluginError::Failed(format!(
                 "cannot install the plugin `{specifier}`: npm left no package behind"
             ))
@@ -307,10 +316,15 @@ fn make_folder(path: &Path) -> io::Result<()> {
 }
 
 /// A short file, read as JSON. Nothing when it is not there, or is something else.
-fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
-    let is_short = path.metadata().ok()?.len() <= MAX_MANIFEST_BYTES;
-    let text = is_short.then(|| fs::read(path).ok()).flatten()?;
-    serde_json::from_slice(&text).ok()
+/// What is in the file; nothing when there is no such file, or when it holds something else.
+fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> io::Result<Option<T>> {
+    let text = match path.metadata() {
+        Ok(metadata) if metadata.len() <= MAX_MANIFEST_BYTES => fs::read(path)?,
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    Ok(serde_json::from_slice(&text).ok())
 }
 
 async fn on_a_thread<T: Send + 'static>(

@@ -68,7 +68,7 @@ pub(super) async fn describe(
     .await?;
     let told = answer.read().map_err(cannot)?.unwrap_or_default();
     match (told.get("error"), told.get("hasPost")) {
-        (Some(error), _) => Err(cannot(text_of(error))),
+        (Some(error), _) => Err(cannot(shortened(text_of(error)))),
         (None, Some(has_post)) => Ok(NodePlugin {
             path: path.to_owned(),
             has_post: has_post.as_bool().unwrap_or_default(),
@@ -129,7 +129,7 @@ impl NodePlugin {
         let told = answer.read()?.unwrap_or_default();
         if let Some(error) = told.get("error") {
             return Ok(Called {
-                error: Some(text_of(error)),
+                error: Some(shortened(&log.masked(text_of(error)))),
                 ..Called::ended(end)
             });
         }
@@ -153,8 +153,11 @@ fn write_host(scratch: &Scratch) -> Result<PathBuf, String> {
     Ok(path)
 }
 
-fn text_of(error: &Value) -> String {
+fn text_of(error: &Value) -> &str {
+    error.as_str().unwrap_or("an error without a text")
+}
+
+fn shortened(text: &str) -> String {
     const MAX_CHARS: usize = 2000;
-    let text = error.as_str().unwrap_or("an error without a text");
     text.chars().take(MAX_CHARS).collect()
 }

@@ -441,6 +441,18 @@ exports.run = (inputs, context, logger) => {
     assert!(!ran.everything().contains("s3cr3t-value"));
 }
 
+#[tokio::test]
+async fn half_a_secret_is_not_told_where_an_error_is_cut() {
+    let source = r"
+exports.run = (inputs) => { throw new Error('x'.repeat(1995) + inputs.token); };
+";
+    let pipeline = "steps:\n  - plugin: ./plugin.js\n    inputs: {token: '${{ secrets.TOKEN }}'}\n";
+    let runner = Runner::of_pipeline(pipeline).secret("TOKEN", "s3cr3t-value");
+    fs::write(runner.folder().join("plugin.js"), source).expect("it is written");
+    let ran = runner.run().await;
+    assert!(ran.error(1).ends_with("xx***"), "{}", ran.error(1));
+}
+
 /// The parts of the reference's packages that render inputs: the helper, and the engine whose expressions are
 /// JavaScript. What they evaluate is told by a file.
 fn reference_packages(root: &Path) {

@@ -351,6 +351,15 @@ async fn a_message_reaches_the_chat_rendered_once() {
 }
 
 #[tokio::test]
+async fn half_a_secret_is_not_told_where_an_answer_is_cut() {
+    let answer = format!("{} SECdeadbeef", "x".repeat(294));
+    let server = HttpServer::start(move |_| (500, answer.clone().into_bytes())).await;
+    let ran = notify(&server, "      payload: {content: hi}\n").await;
+    assert_eq!(ran.statuses(), "failure -> failure");
+    assert!(ran.error(1).ends_with("xx ***"), "{}", ran.error(1));
+}
+
+#[tokio::test]
 async fn a_message_that_is_refused_fails_the_step() {
     for (status, answer, error) in [
         (
@@ -444,7 +453,7 @@ async fn a_mail_is_sent_with_both_of_its_forms_to_everybody() {
     let server = SmtpServer::start(None).await;
     let ran = mail(
         &server,
-        "pass: '${{ secrets.PASS }}'",
+        "pass: '${{ secrets.PASS }}', ignoreTLS: true",
         "from: 'Ada <ada@example.com>', to: 'a@example.com, b@example.com', cc: [c@example.com], \
          bcc: d@example.com, subject: Deployed, text: It works, html: '<b>It works</b>'",
     )
@@ -479,7 +488,12 @@ async fn a_mail_that_is_not_taken_fails_the_step() {
     let ok = "from: a@example.com, to: b@example.com, text: x";
     for (refuses, config, fields, error) in [
         (Some("RCPT"), "", ok, "refused by policy"),
-        (Some("AUTH"), "pass: wrong", ok, "refused by policy"),
+        (
+            Some("AUTH"),
+            "pass: wrong, ignoreTLS: true",
+            ok,
+            "refused by policy",
+        ),
         (None, "requireTLS: true", ok, "the mail was not sent"),
         (None, "secure: true", ok, "the mail was not sent"),
         (
@@ -513,6 +527,20 @@ async fn a_mail_that_is_not_taken_fails_the_step() {
         assert!(ran.error(1).contains(error), "{fields}: {}", ran.error(1));
         assert!(!server.said().contains("Subject"), "{}", server.said());
     }
+}
+
+#[tokio::test]
+async fn a_password_is_not_sent_where_others_can_read_it() {
+    let server = SmtpServer::start(None).await;
+    let fields = "from: a@example.com, to: b@example.com, text: x";
+    let ran = mail(&server, "pass: '${{ secrets.PASS }}'", fields).await;
+    assert_eq!(ran.statuses(), "failure -> failure", "{}", ran.everything());
+    assert!(
+        ran.error(1).contains("`config.ignoreTLS`"),
+        "{}",
+        ran.error(1)
+    );
+    assert!(!server.said().contains("AUTH"), "{}", server.said());
 }
 
 #[tokio::test]
@@ -599,6 +627,36 @@ steps:
     let body: Value = serde_json::from_slice(&put.body).expect("it is JSON");
     assert_eq!(body["dist-tags"]["latest"], "1.2.3");
     assert!(!ran.everything().contains("npm-t0ken-value"));
+}
+
+#[tokio::test]
+async fn what_steps_have_set_does_not_reach_the_program_that_has_the_token() {
+    let registry = Packages::default().serve().await;
+    let pipeline = format!(
+        "
+steps:
+  - run: echo 'npm_config_node_options=--require=./evil.js' >> $FLOWCD_ENV
+  - plugin: '@serverless-cd/npm-publish'
+    inputs: {{token: npm-t0ken-value, registry: '{}'}}
+  - run: cat told.txt
+",
+        registry.url("/")
+    );
+    let runner = Runner::of_pipeline(&pipeline);
+    let manifest = json!({
+        "name": "@team/published", "version": "1.2.3", "scripts": {"prepublishOnly": "env > told.txt"},
+    });
+    fs::write(runner.folder().join("package.json"), manifest.to_string()).expect("it is written");
+    let ran = runner.run().await;
+    assert_eq!(
+        ran.statuses(),
+        "success success success -> success",
+        "{}",
+        ran.everything()
+    );
+    let told = ran.log(3);
+    assert!(told.contains("CI=true"), "{told}");
+    assert!(!told.contains("evil"), "{told}");
 }
 
 #[tokio::test]

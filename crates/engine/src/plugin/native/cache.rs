@@ -50,6 +50,16 @@ impl Request {
         if places.is_empty() {
             return Err("the input `path` is missing".to_owned());
         }
+        for (n, place) in places.iter().enumerate() {
+            let mut others = places.iter().enumerate().filter(|(other, _)| *other != n);
+            if let Some((_, outer)) = others.find(|(_, it)| place.path.starts_with(&it.path)) {
+                return Err(format!(
+                    "the path `{}` lies within `{}`, which is cached as well",
+                    place.path.display(),
+                    outer.path.display()
+                ));
+            }
+        }
         Ok(Self {
             key,
             restore_keys,

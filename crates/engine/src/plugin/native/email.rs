@@ -74,11 +74,18 @@ pub(super) async fn run(call: &Call<'_>, log: &mut StepLog) -> Result<Done, NotD
         "Sending a mail to {n_recipients} recipients over {host}:{port}"
     ))
     .await;
+    // The password decided on TLS here, and nobody asked for it: what to write instead is not obvious.
+    let hint = match (&server.user, server.protection) {
+        (Some(_), Protection::StartTls) => {
+            " (a password goes over TLS alone, unless `config.ignoreTLS` is true)"
+        }
+        _ => "",
+    };
     let transport = server.transport()?;
     let response = transport
         .send(message)
         .await
-        .map_err(|error| format!("the mail was not sent: {}", told(&error)))?;
+        .map_err(|error| format!("the mail was not sent: {}{hint}", told(&error)))?;
     if !response.is_positive() {
         return Err(format!("the mail was not sent: {}", response.code()).into());
     }
@@ -133,7 +140,8 @@ impl Server {
             (Some(true), _) | (None, 465) => Protection::Tls,
             _ if ignores_tls => Protection::Plain,
             (_, 587) => Protection::StartTls,
-            _ if wants_tls => Protection::StartTls,
+            // Whoever stands between could take the offer of TLS away, and read the password.
+            _ if wants_tls || password.is_some() => Protection::StartTls,
             _ => Protection::Opportunistic,
         };
         Ok(Self {

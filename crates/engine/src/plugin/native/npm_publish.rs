@@ -45,9 +45,7 @@ pub(super) async fn run(
     let settings = scratch.path("npmrc");
     write_settings(&settings, &registry)
         .map_err(|error| format!("cannot write npm's settings: {error}"))?;
-    let mut env = call.env.to_vec();
-    env.push((TOKEN_VARIABLE.to_owned(), token));
-    env.push(("npm_config_update_notifier".to_owned(), "false".to_owned()));
+    let env = environment(call, token);
     let args: Vec<OsString> = vec![
         "publish".into(),
         "--userconfig".into(),
@@ -74,6 +72,23 @@ pub(super) async fn run(
         End::Exited(code) => Err(format!("npm publish failed with exit code {code}").into()),
         end => Err(NotDone::Ended(end)),
     }
+}
+
+/// What npm and the package's own scripts find. What steps before have set is not in it: they could load code of
+/// their own into the program that has the token.
+fn environment(call: &Call<'_>, token: String) -> Vec<(String, String)> {
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    [
+        ("PATH", call.search_path().to_owned()),
+        ("HOME", path(call.home)),
+        ("TMPDIR", path(call.tmp)),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("CI", "true".to_owned()),
+        (TOKEN_VARIABLE, token),
+        ("npm_config_update_notifier", "false".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 /// The folder of the package, inside of the workspace.

@@ -45,11 +45,11 @@ pub(super) async fn run(call: &Call<'_>, log: &mut StepLog) -> Result<Done, NotD
         .await
         .map_err(|error| format!("cannot send the message to {host}: {error}"))?;
     if !(200..300).contains(&status) {
-        let answer = told(&answer);
+        let answer = told(&log.masked(&String::from_utf8_lossy(&answer)));
         return Err(format!("{host} refused the message with status {status}: {answer}").into());
     }
     if let Some(error) = chat.error_of(&answer) {
-        let error = told(error.as_bytes());
+        let error = told(&log.masked(&error));
         return Err(format!("{host} refused the message: {error}").into());
     }
     log.line("The message was taken").await;
@@ -129,8 +129,7 @@ fn client() -> Result<&'static reqwest::Client, String> {
 }
 
 /// An answer for people: one line, and not too long.
-fn told(answer: &[u8]) -> String {
-    let text = String::from_utf8_lossy(answer);
+fn told(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let line = words.join(" ");
     line.chars()

@@ -152,6 +152,41 @@ fn nothing_leaves_the_places_whatever_an_archive_says() {
 }
 
 #[test]
+fn a_link_in_one_place_is_no_way_out_for_another() {
+    use EntryType::{Regular, Symlink};
+    let root = folder();
+    let outside = root.path().join("outside");
+    fs::create_dir(&outside).expect("it is made");
+    let link = outside.to_str().expect("it is text").to_owned();
+    for (inner, entries) in [
+        (
+            "a/b/c",
+            [
+                (Symlink, &b"0/b"[..], link.as_str()),
+                (Regular, &b"1/evil"[..], ""),
+            ],
+        ),
+        (
+            "a",
+            [
+                (Symlink, &b"0"[..], link.as_str()),
+                (Regular, &b"0/evil"[..], ""),
+            ],
+        ),
+    ] {
+        let work = root.path().join("work");
+        crate::workdir::remove(&work).expect("it is removed");
+        let places = [work.join("a"), work.join(inner)];
+        let archive = archive_of(root.path(), &entries);
+        // Whether it is refused or put where it belongs: nothing is written through the link.
+        let _ = unpack(archive, &places, &CancellationToken::new());
+        let left = fs::read_dir(&outside).expect("it is there").count();
+        assert_eq!(left, 0, "{inner}");
+        assert!(work.is_dir(), "{inner}");
+    }
+}
+
+#[test]
 fn places_that_are_links_by_now_are_not_written_through() {
     let root = folder();
     let place = root.path().join("place");

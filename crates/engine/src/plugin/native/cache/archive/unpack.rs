@@ -51,6 +51,11 @@ struct Unpacker<'a> {
 
 impl Unpacker<'_> {
     fn unpack(&mut self, archive: File, places: &[PathBuf]) -> io::Result<()> {
+        // Before anything of the archive is there: a link that it brings cannot be on the way to a place then, and a
+        // folder is never replaced by a link.
+        for parent in places.iter().filter_map(|place| place.parent()) {
+            fs::create_dir_all(parent)?;
+        }
         let decoder = zstd::Decoder::new(BufReader::new(archive))?;
         let mut archive = Archive::new(decoder);
         for entry in archive.entries()? {
@@ -84,14 +89,8 @@ impl Unpacker<'_> {
                 self.make_folders(place, parent)?;
                 place.join(inner)
             }
-            // The place itself: what is above it is not ours, and was looked at before. Joined with nothing, it would
-            // end in a slash and be taken for a folder.
-            None => {
-                if let Some(parent) = place.parent() {
-                    fs::create_dir_all(parent)?;
-                }
-                place.to_owned()
-            }
+            // The place itself. Joined with nothing, it would end in a slash and be taken for a folder.
+            None => place.to_owned(),
         };
         match entry.header().entry_type() {
             EntryType::Directory => {
@@ -123,7 +122,7 @@ impl Unpacker<'_> {
         if self.checked.as_ref() == Some(&whole) {
             return Ok(());
         }
-        fs::create_dir_all(place)?;
+        make_folder(place)?;
         let mut folder = place.to_owned();
         for part in inner.components() {
             folder.push(part);
