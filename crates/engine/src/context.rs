@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
 use crate::{
-    expr::{self, ExprError, GlobalStatus, Scope},
+    expr::{self, Allowance, ExprError, GlobalStatus, Scope, StopOnDrop},
     job::Contexts,
 };
 
@@ -28,6 +28,7 @@ pub(crate) struct Context {
     base_env: Map<String, Value>,
     /// What steps set for those after them. These are values, too: they are the output of programs.
     set_env: Map<String, Value>,
+    allowance: Allowance,
 }
 
 /// Where a step's environment comes from, beside what the run has for all steps: later layers replace what earlier
@@ -110,14 +111,54 @@ impl Context {
             vars,
             base_env,
             set_env: Map::new(),
+            allowance: Allowance::default(),
         };
         context.set_status(GlobalStatus::Pending);
         context
     }
 
-    /// The variables, for a `Scope`.
+    /// The variables by name.
     pub(crate) fn vars(&self) -> &Map<String, Value> {
         &self.vars
+    }
+
+    /// What expressions can see.
+    pub(crate) fn scope<'a>(&'a self, status: GlobalStatus, workspace: &'a Path) -> Scope<'a> {
+        Scope {
+            vars: &self.vars,
+            status,
+            workspace,
+            allowance: Some(&self.allowance),
+        }
+    }
+
+    /// Lets another evaluation begin, which ends early when the answer is dropped.
+    pub(crate) fn begin_evaluation(&mut self) -> StopOnDrop {
+        self.allowance.renew()
+    }
+
+    /// Whether that ended early.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        self.allowance.is_cut_short()
+    }
+
+    /// Makes `env` what it was for an earlier call of the same step, and answers it as the environment of a process.
+    pub(crate) fn enter_again(
+        &mut self,
+        env: Map<String, Value>,
+        status: GlobalStatus,
+    ) -> Vec<(String, String)> {
+        self.set_status(status);
+        self.vars.insert("env".to_owned(), Value::Object(env));
+        self.env()
+    }
+
+    /// The environment of the current step.
+    pub(crate) fn env_values(&self) -> Map<String, Value> {
+        match self.vars.get("env") {
+            Some(Value::Object(env)) => env.clone(),
+            _ => Map::new(),
+        }
     }
 
     /// Makes `env` that of the step about to run and renders it: the environment that the step's process gets.
@@ -138,11 +179,7 @@ impl Context {
         self.vars.insert("env".to_owned(), Value::Object(visible));
         let mut errors: BTreeMap<&str, (usize, ExprError)> = BTreeMap::new();
         for (index, (name, template)) in templates.into_iter().enumerate() {
-            let scope = Scope {
-                vars: &self.vars,
-                status,
-                workspace,
-            };
+            let scope = self.scope(status, workspace);
             match expr::render_legacy(template, &scope) {
                 Ok(text) => {
                     // What is beneath it may have failed, but nobody is going to see that.
@@ -221,15 +258,12 @@ impl Context {
         self.set("steps", id, Value::Object(step));
     }
 
-    /// The environment of the current step, as text.
+    /// That as text.
     fn env(&self) -> Vec<(String, String)> {
-        match self.vars.get("env") {
-            Some(Value::Object(env)) => env
-                .iter()
-                .map(|(name, value)| (name.clone(), expr::text(value)))
-                .collect(),
-            _ => Vec::new(),
-        }
+        self.env_values()
+            .into_iter()
+            .map(|(name, value)| (name, expr::text(&value)))
+            .collect()
     }
 
     fn set_status(&mut self, status: GlobalStatus) {
@@ -268,7 +302,7 @@ mod tests {
 
     use super::{Context, EnvLayers};
     use crate::{
-        expr::{Braces, GlobalStatus, Scope, condition, render_in},
+        expr::{Braces, GlobalStatus, condition, render_in},
         job::Contexts,
     };
 
@@ -302,11 +336,7 @@ mod tests {
     }
 
     fn check(context: &Context, template: &str, expected: &str) {
-        let scope = Scope {
-            vars: context.vars(),
-            status: GlobalStatus::Success,
-            workspace: Path::new(NOWHERE),
-        };
+        let scope = context.scope(GlobalStatus::Success, Path::new(NOWHERE));
         let actual =
             render_in(template, &scope, &Braces::DollarOnly).unwrap_or_else(|err| err.to_string());
         assert_eq!(actual, expected, "{template}");
@@ -395,11 +425,7 @@ mod tests {
             enter(&mut context, env),
             "`env.X`: line 1, column 5: unknown function `sucess` (did you mean `success`?)"
         );
-        let scope = Scope {
-            vars: context.vars(),
-            status: GlobalStatus::Success,
-            workspace: Path::new(NOWHERE),
-        };
+        let scope = context.scope(GlobalStatus::Success, Path::new(NOWHERE));
         assert_eq!(
             condition("env.Y == 'task1' && env.X == null", &scope),
             Ok(true)

@@ -8,6 +8,7 @@ use std::{fmt, ops::Range, path::Path};
 
 use serde_json::{Map, Value};
 
+mod allowance;
 mod complaint;
 mod dialect;
 mod eval;
@@ -24,6 +25,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use allowance::{Allowance, StopOnDrop};
 use eval::Evaluator;
 pub(crate) use reference::{Reference, condition_references, references, references_in};
 pub(crate) use template::{
@@ -50,6 +52,8 @@ pub(crate) struct Scope<'a> {
     pub status: GlobalStatus,
     /// The folder that `hashFile` reads from and cannot leave.
     pub workspace: &'a Path,
+    /// What is left of what the run may read, where there is one.
+    pub allowance: Option<&'a Allowance>,
 }
 
 /// How a run stands while its steps go by.

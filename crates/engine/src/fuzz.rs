@@ -169,6 +169,7 @@ fn scope(vars: &Map<String, Value>) -> Scope<'_> {
         vars,
         status: GlobalStatus::Success,
         workspace: Path::new("/nowhere"),
+        allowance: None,
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) use live::{MAX_ADDED, MAX_ADDED_BYTES, Masks, TooMany};
 /// What stands in the place of a secret.
 const MASK: &[u8] = b"***";
 /// What is shorter than this is not masked: it would be found in too many places where it is no secret.
-const MIN_BYTES: usize = 4;
+pub(crate) const MIN_BYTES: usize = 4;
 
 /// What to mask: the secrets in every form that they are likely to be printed in.
 pub(crate) struct MaskSet {

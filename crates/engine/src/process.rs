@@ -63,7 +63,8 @@ pub(crate) struct Program<'a> {
     pub(crate) stdin: Option<Bytes>,
 }
 
-/// Runs a program, with its output going to `log`, until nothing of its group is left.
+/// Runs a program, with its output going to `log`, until nothing of its group is left. It is not started when it would
+/// have to end at once.
 ///
 /// An error means that it could not be started.
 pub(crate) async fn run_program(
@@ -72,6 +73,10 @@ pub(crate) async fn run_program(
     interrupt: &Interrupt<'_>,
     log: &mut StepLog,
 ) -> io::Result<End> {
+    // A program that was told to end before it could begin would still do its first lines.
+    if let Some(end) = interrupt.now().await {
+        return Ok(end);
+    }
     let (mut child, output) = spawn(program)?;
     let group = ProcessGroup::of(&child);
     let stdin = child.stdin.take().zip(program.stdin.clone());

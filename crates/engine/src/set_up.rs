@@ -75,6 +75,7 @@ pub(crate) struct Left {
 #[derive(Clone, Debug)]
 pub(crate) struct PostCall {
     pub(crate) inputs: Map<String, Value>,
+    pub(crate) env: Map<String, Value>,
     pub(crate) state: Option<Value>,
 }
 

@@ -117,3 +117,71 @@ impl Standing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use flowcd_model::{step::StepStatus, task::TaskStatus};
+
+    use super::Standing;
+    use crate::expr::GlobalStatus;
+
+    const ALL: [StepStatus; 7] = [
+        StepStatus::Pending,
+        StepStatus::Running,
+        StepStatus::Success,
+        StepStatus::Failure,
+        StepStatus::ErrorWithContinue,
+        StepStatus::Skipped,
+        StepStatus::Cancelled,
+    ];
+
+    #[test]
+    fn a_failed_set_up_is_not_overwritten_by_what_comes_after_it() {
+        for later in ALL {
+            let mut standing = Standing::new();
+            standing.note(StepStatus::Failure);
+            standing.note(later);
+            standing.note(StepStatus::Success);
+            assert_eq!(standing.status(), GlobalStatus::Failure, "{later}");
+            assert_eq!(standing.task_status(), TaskStatus::Failure, "{later}");
+        }
+    }
+
+    #[test]
+    fn a_cancel_overwrites_everything_and_nothing_overwrites_it() {
+        for status in ALL {
+            let mut standing = Standing::new();
+            standing.note(status);
+            standing.cancel();
+            standing.note(status);
+            standing.time_out();
+            assert_eq!(standing.status(), GlobalStatus::Cancelled, "{status}");
+            assert_eq!(standing.task_status(), TaskStatus::Cancelled, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_failed_and_was_continued_locks_nothing() {
+        let mut standing = Standing::new();
+        standing.note(StepStatus::ErrorWithContinue);
+        assert_eq!(standing.status(), GlobalStatus::ErrorWithContinue);
+        standing.note(StepStatus::Success);
+        assert_eq!(standing.status(), GlobalStatus::Success);
+        standing.note(StepStatus::Failure);
+        assert_eq!(standing.task_status(), TaskStatus::Failure);
+    }
+
+    #[test]
+    fn a_task_whose_time_is_over_has_failed_for_good() {
+        let mut standing = Standing::new();
+        standing.start_clock(Duration::from_secs(60));
+        standing.note(StepStatus::Success);
+        assert!(!standing.has_ended());
+        standing.time_out();
+        standing.note(StepStatus::Success);
+        assert!(standing.has_ended());
+        assert_eq!(standing.task_status(), TaskStatus::Failure);
+    }
+}

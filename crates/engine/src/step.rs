@@ -13,6 +13,7 @@ use crate::{
     debug::in_a_line,
     expr::{self, ExprError, GlobalStatus, Scope},
     log::StepLog,
+    process::Interrupt,
     run::{Ending, Run, step_count},
     set_up::{Planned, Ready, Work},
 };
@@ -37,8 +38,8 @@ enum Verdict {
     Run,
     Skip,
     Cancel,
-    /// It has no value.
-    Fail(String),
+    /// It has no value, or did not get one in time.
+    Fail(Fault),
 }
 
 /// What running a step came to.
@@ -100,7 +101,7 @@ impl Run {
     async fn run_step(&mut self, turn: &Turn, ready: &mut Ready) -> Ending {
         let (verdict, env) = match self.enter(turn, ready).await {
             Ok(entered) => entered,
-            Err(error) => (Verdict::Fail(error.clone()), Err(error)),
+            Err(fault) => (Verdict::Fail(fault), Ok(Vec::new())),
         };
         let failed = match verdict {
             Verdict::Skip => {
@@ -109,7 +110,7 @@ impl Run {
             }
             Verdict::Cancel => return Ending::unrun(StepStatus::Cancelled),
             Verdict::Run => None,
-            Verdict::Fail(error) => Some(Fault::unfit(error)),
+            Verdict::Fail(fault) => Some(fault),
         };
         let began = self.begin(turn.number).await;
         let mut log = self.log(step_count(turn.number));
@@ -119,6 +120,13 @@ impl Run {
         };
         self.debug_time(&mut log, "the step", began).await;
         self.settle(performed, turn, began, log).await
+    }
+
+    /// What ends a part of a step that begins now.
+    fn interrupt(&self, turn: &Turn) -> Interrupt<'_> {
+        let step_limit = turn.step.spec.timeout;
+        self.standing
+            .interrupt(&self.cancel, step_limit, self.job.limits.after_cancel)
     }
 
     /// Tells why a step does not run, in a debug run.
@@ -137,7 +145,9 @@ impl Run {
         &self,
         turn: &Turn,
         ready: &mut Ready,
-    ) -> Result<(Verdict, Result<Env, String>), String> {
+    ) -> Result<(Verdict, Result<Env, String>), Fault> {
+        let interrupt = self.interrupt(turn);
+        let kept_env = ready.left.post_call(turn).map(|post| post.env.clone());
         let (turn, workspace) = (turn.clone(), ready.workspace.clone());
         let only_step = self.job.options.only_step.clone();
         let is_left_out = |ready: &Ready| match (&only_step, &turn.step.work) {
@@ -149,18 +159,17 @@ impl Run {
             return Ok((Verdict::Skip, Ok(Vec::new())));
         }
         ready
-            .evaluate(move |context| {
+            .evaluate(&interrupt, move |context| {
                 let layers = EnvLayers {
                     pipeline: &turn.step.spec.env,
                     files: &[],
                     own: &turn.step.spec.own_env,
                 };
-                let env = context.enter_step(layers, turn.status, &workspace);
-                let scope = Scope {
-                    vars: context.vars(),
-                    status: turn.status,
-                    workspace: &workspace,
+                let env = match kept_env {
+                    Some(env) => Ok(context.enter_again(env, turn.status)),
+                    None => context.enter_step(layers, turn.status, &workspace),
                 };
+                let scope = context.scope(turn.status, &workspace);
                 // Whoever asks for one step alone means it, whatever it depends on.
                 let condition = match only_step {
                     Some(_) if !turn.step.is_post() => None,
@@ -181,7 +190,7 @@ impl Run {
     ) -> Performed {
         let prepared = match self.prepare(turn, env, ready).await {
             Ok(prepared) => prepared,
-            Err(error) => return Performed::failed(Fault::unfit(error)),
+            Err(fault) => return Performed::failed(fault),
         };
         for line in &prepared.trace {
             self.debug(log, line).await;
@@ -258,21 +267,35 @@ type Env = Vec<(String, String)>;
 
 impl Ready {
     /// Evaluates expressions on a thread of its own: they can read and hash big files.
+    ///
+    /// When it is interrupted, its end is still waited for, which is soon: nothing of it goes on beside later steps.
     async fn evaluate<T: Send + 'static>(
         &mut self,
+        interrupt: &Interrupt<'_>,
         work: impl FnOnce(&mut Context) -> T + Send + 'static,
-    ) -> Result<T, String> {
+    ) -> Result<T, Fault> {
         let mut context = std::mem::take(&mut self.context);
-        let working = tokio::task::spawn_blocking(move || {
+        let stop = context.begin_evaluation();
+        let mut working = tokio::task::spawn_blocking(move || {
             let value = work(&mut context);
             (context, value)
         });
-        match working.await {
-            Ok((context, value)) => {
-                self.context = context;
-                Ok(value)
+        let (end, worked) = tokio::select! {
+            biased;
+            end = interrupt.wait() => {
+                drop(stop);
+                (Some(end), working.await)
             }
-            Err(error) => Err(format!("the evaluation of expressions broke off: {error}")),
+            worked = &mut working => (None, worked),
+        };
+        let (context, value) = worked.map_err(|error| {
+            Fault::unfit(format!("the evaluation of expressions broke off: {error}"))
+        })?;
+        self.context = context;
+        match end.as_ref().and_then(Fault::of) {
+            Some(fault) if self.context.is_cut_short() => Err(fault),
+            // What was over that soon decides as ever whether the step runs. If it does, it is not started.
+            _ => Ok(value),
         }
     }
 }
@@ -289,7 +312,7 @@ fn decide(condition: Option<&str>, scope: &Scope<'_>) -> Verdict {
         Some(condition) => match expr::condition(condition, scope) {
             Ok(true) => Verdict::Run,
             Ok(false) => Verdict::Skip,
-            Err(error) => Verdict::Fail(format!("cannot evaluate `if`: {error}")),
+            Err(error) => Verdict::Fail(Fault::unfit(format!("cannot evaluate `if`: {error}"))),
         },
     }
 }

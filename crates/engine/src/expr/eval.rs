@@ -35,7 +35,7 @@ impl<'s> Evaluator<'s> {
             vars: scope.vars,
             scope: Some(scope),
             work: 0,
-            reading: Reading::default(),
+            reading: Reading::new(scope.allowance.cloned()),
         }
     }
 
@@ -318,6 +318,11 @@ impl<'s> Evaluator<'s> {
     /// Counts work, and refuses what is too much.
     fn work(&mut self, tree: &Tree, id: NodeId, units: usize) -> Result<(), Fault> {
         self.work = self.work.saturating_add(units);
+        if self.work > LITTLE_WORK {
+            self.reading
+                .check()
+                .map_err(|message| Fault::new(message, tree.node(id).span.clone()))?;
+        }
         match self.work > MAX_WORK {
             true => Err(Fault::new(
                 "the expression takes too much work",
@@ -328,6 +333,8 @@ impl<'s> Evaluator<'s> {
     }
 }
 
+/// What takes no more than this is over before anybody could stop it.
+const LITTLE_WORK: usize = 10_000;
 /// How many bytes one unit of work goes through.
 const BYTES_PER_UNIT: usize = 64;
 

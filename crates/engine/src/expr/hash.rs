@@ -12,6 +12,8 @@ use nix::fcntl::OFlag;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
+use super::Allowance;
+
 /// More than all lock files; what is longer would hold up the run.
 const MAX_BYTES: u64 = 1 << 30;
 /// How many files and folders are looked at before we give up.
@@ -26,11 +28,29 @@ pub(super) struct Reading {
     n_bytes: u64,
     n_entries: usize,
     n_match_steps: usize,
+    /// What the run may read.
+    allowance: Option<Allowance>,
 }
 
 impl Reading {
+    /// Nothing has been read so far.
+    pub(super) fn new(allowance: Option<Allowance>) -> Self {
+        Self {
+            allowance,
+            ..Self::default()
+        }
+    }
+
+    /// Fails when the evaluation is to end.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.allowance.as_ref().map_or(Ok(()), Allowance::check)
+    }
+
     fn bytes(&mut self, n: usize) -> Result<(), String> {
         self.n_bytes += n as u64;
+        if let Some(allowance) = &self.allowance {
+            allowance.bytes(n as u64)?;
+        }
         match self.n_bytes > MAX_BYTES {
             true => Err(format!("more than {MAX_BYTES} bytes have been read")),
             false => Ok(()),
@@ -38,6 +58,7 @@ impl Reading {
     }
 
     fn entry(&mut self) -> Result<(), String> {
+        self.check()?;
         self.n_entries += 1;
         match self.n_entries > MAX_ENTRIES {
             true => Err(format!("it has more than {MAX_ENTRIES} files")),
@@ -46,6 +67,7 @@ impl Reading {
     }
 
     fn matching(&mut self, pattern: &str, path: &str) -> Result<(), String> {
+        self.check()?;
         self.n_match_steps += 1 + pattern.len() * path.len() / MATCH_STEP;
         match self.n_match_steps > MAX_MATCH_STEPS {
             true => Err("the patterns take too much work".to_owned()),
@@ -214,6 +236,7 @@ mod tests {
             n_bytes: MAX_BYTES - 1,
             n_entries: MAX_ENTRIES - 1,
             n_match_steps: MAX_MATCH_STEPS - 1,
+            allowance: None,
         };
         let patterns = [Cow::Borrowed("*.lock")];
         assert_eq!(is_chosen("a.lock", &patterns, &mut reading), Ok(true));

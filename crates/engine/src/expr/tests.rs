@@ -41,6 +41,7 @@ fn render_with(template: &str, status: GlobalStatus, workspace: &Path) -> String
         vars: &vars,
         status,
         workspace,
+        allowance: None,
     };
     match render(template, &scope) {
         Ok(text) => text,
@@ -65,6 +66,7 @@ fn check_refused(expression: &str, column: usize, expected: &str) {
         vars: &vars,
         status: GlobalStatus::Pending,
         workspace: Path::new("/nowhere"),
+        allowance: None,
     };
     let err = condition(expression, &scope).expect_err(expression);
     let text = err.to_string();
@@ -80,6 +82,7 @@ fn check_condition_is(text: &str, status: GlobalStatus, expected: bool) {
         vars: &vars,
         status,
         workspace: Path::new("/nowhere"),
+        allowance: None,
     };
     assert_eq!(condition(text, &scope), Ok(expected), "{text} {status:?}");
 }
@@ -591,6 +594,7 @@ fn what_is_too_much_is_refused_at_once() {
             vars: &vars,
             status: GlobalStatus::Pending,
             workspace: Path::new("/nowhere"),
+            allowance: None,
         };
         let err = condition(&expression, &scope).expect_err(expected);
         assert!(err.to_string().contains(expected), "{err}");
@@ -635,6 +639,7 @@ fn work_and_results_are_limited() {
         vars: &vars,
         status: GlobalStatus::Pending,
         workspace: Path::new("/nowhere"),
+        allowance: None,
     };
     for (template, expected) in [
         (
@@ -774,7 +779,7 @@ proptest! {
     ) {
         let text = pieces.concat();
         let vars = vars();
-        let scope = Scope { vars: &vars, status: GlobalStatus::Pending, workspace: Path::new("/nowhere") };
+        let scope = Scope { vars: &vars, status: GlobalStatus::Pending, workspace: Path::new("/nowhere"), allowance: None };
         // What it comes to is not the question here.
         let _ = condition(&text, &scope);
         let _ = render(&format!("a ${{{{ {text} }}}} b"), &scope);
@@ -788,7 +793,7 @@ proptest! {
         for function in ["contains", "startsWith", "endsWith"] {
             let expression = format!("{function}({}, {}, {at})", quote(&text), quote(&part));
             let vars = Map::new();
-            let scope = Scope { vars: &vars, status: GlobalStatus::Pending, workspace: Path::new("/nowhere") };
+            let scope = Scope { vars: &vars, status: GlobalStatus::Pending, workspace: Path::new("/nowhere"), allowance: None };
             prop_assert!(condition(&expression, &scope).is_ok(), "{}", expression);
         }
     }

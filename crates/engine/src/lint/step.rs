@@ -73,6 +73,7 @@ fn check_condition(template: &Template, references: &[Reference], findings: &mut
         vars: &Map::new(),
         status: GlobalStatus::Pending,
         workspace: Path::new(""),
+        allowance: None,
     };
     if expr::condition(text, &scope).is_ok_and(|runs| !runs) {
         // Nobody writes that by accident, so a run says nothing of it.

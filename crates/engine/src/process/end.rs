@@ -130,6 +130,15 @@ impl Interrupt<'_> {
         }
         End::Cancelled
     }
+
+    /// The reason to end what runs, where there is one already.
+    pub(crate) async fn now(&self) -> Option<End> {
+        tokio::select! {
+            biased;
+            end = self.wait() => Some(end),
+            () = std::future::ready(()) => None,
+        }
+    }
 }
 
 #[cfg(test)]

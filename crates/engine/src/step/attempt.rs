@@ -78,11 +78,7 @@ impl Run {
             self.debug_environment(log, &env).await;
         }
         let began = Instant::now();
-        let interrupt = self.standing.interrupt(
-            &self.cancel,
-            turn.step.spec.timeout,
-            self.job.limits.after_cancel,
-        );
+        let interrupt = self.interrupt(turn);
         let starting = Starting {
             turn,
             prepared,

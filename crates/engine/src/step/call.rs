@@ -67,7 +67,8 @@ impl Run {
         } = plugin.call(&call, &interrupt, log).await;
         if post_of.is_none() {
             let inputs = prepared.inputs.clone();
-            let post = PostCall { inputs, state };
+            let env = ready.context.env_values();
+            let post = PostCall { inputs, env, state };
             ready.left.posts.insert(turn.number - 1, post);
         }
         let fault = fault_of(&end, error);

@@ -8,10 +8,11 @@ use super::{Turn, attempt::Attempted, fault::Fault, told::Told};
 use crate::{
     command_files::{FileError, Kind},
     debug::in_a_line,
-    expr::{self, Scope},
+    expr,
     log::StepLog,
+    mask::MIN_BYTES,
     run::Run,
-    set_up::{Left, Ready},
+    set_up::{Left, PostCall, Ready, Work},
 };
 
 /// How long the outputs of one step, those of all steps, the variables that all steps set, and the summary can be.
@@ -35,11 +36,11 @@ impl Run {
             mut outputs,
             told,
         } = attempted;
-        let mut errors = self.keep_told(told, &mut outputs, ready).await;
+        let errors = self.keep_told(told, &mut outputs, ready, log).await;
         if errors.is_empty() && result.is_ok() && !turn.step.spec.outputs.is_empty() {
             match self.declared_outputs(turn, &outputs, ready, log).await {
                 Ok(declared) => outputs = declared,
-                Err(error) => errors.push(error),
+                Err(fault) => result = Err(fault),
             }
         }
         let mut errors = errors.into_iter();
@@ -61,7 +62,15 @@ impl Run {
         told: Told,
         outputs: &mut Map<String, Value>,
         ready: &mut Ready,
+        log: &mut StepLog,
     ) -> Vec<String> {
+        if told.has_short_masks {
+            let short = format!(
+                "Warning: {}: a value shorter than {MIN_BYTES} bytes is not masked",
+                Kind::Mask
+            );
+            log.line(&short).await;
+        }
         let mut errors: Vec<String> = told.errors.iter().map(ToString::to_string).collect();
         let written = told.outputs.into_iter();
         outputs.extend(written.map(|(name, text)| (name, text.into())));
@@ -89,21 +98,18 @@ impl Run {
         written: &Map<String, Value>,
         ready: &mut Ready,
         log: &mut StepLog,
-    ) -> Result<Map<String, Value>, String> {
+    ) -> Result<Map<String, Value>, Fault> {
+        let interrupt = self.interrupt(turn);
         let (turn, workspace) = (turn.clone(), ready.workspace.clone());
         let mut outputs = written.clone();
         let mut trace = Vec::new();
-        let evaluated = ready.evaluate(move |context| {
+        let evaluated = ready.evaluate(&interrupt, move |context| {
             let spec = &turn.step.spec;
             if let Some(id) = &spec.id {
                 let status = flowcd_model::step::StepStatus::Success;
                 context.leave_step(id, status, outputs.clone());
             }
-            let scope = Scope {
-                vars: context.vars(),
-                status: turn.status,
-                workspace: &workspace,
-            };
+            let scope = context.scope(turn.status, &workspace);
             for (name, template) in &spec.outputs {
                 let value = expr::render_value(template, &scope)
                     .map_err(|error| format!("cannot evaluate `outputs.{name}`: {error}"))?;
@@ -113,16 +119,27 @@ impl Run {
             }
             Ok::<_, String>((outputs, trace))
         });
-        let (mut outputs, trace) = evaluated.await??;
+        let (mut outputs, trace) = evaluated.await?.map_err(Fault::unfit)?;
         for line in trace {
             self.debug(log, &line).await;
         }
-        ready.left.check_outputs(&mut outputs)?;
+        ready
+            .left
+            .check_outputs(&mut outputs)
+            .map_err(Fault::unfit)?;
         Ok(outputs)
     }
 }
 
 impl Left {
+    /// What a plugin was called with that is called once more, at the end of the run.
+    pub(super) fn post_call(&self, turn: &Turn) -> Option<&PostCall> {
+        match &turn.step.work {
+            Work::Post(_, of) => self.posts.get(of),
+            Work::Script(_) | Work::Plugin(_) | Work::Unfound(_) => None,
+        }
+    }
+
     /// Whether there is room for the outputs; they are emptied when there is not.
     fn check_outputs(&self, outputs: &mut Map<String, Value>) -> Result<(), String> {
         let n_bytes = n_bytes(outputs);

@@ -10,7 +10,7 @@ use std::{
 use nix::fcntl::OFlag;
 use serde_json::{Map, Value};
 
-use super::{Env, Turn, cannot_evaluate_env};
+use super::{Env, Turn, cannot_evaluate_env, fault::Fault};
 use crate::{
     context::{Context, EnvLayers},
     debug::in_a_line,
@@ -45,13 +45,11 @@ impl Run {
         turn: &Turn,
         env: Result<Env, String>,
         ready: &mut Ready,
-    ) -> Result<Prepared, String> {
-        let env = env?;
-        let kept_inputs = match &turn.step.work {
-            // What the plugin was called with: a key that was made of a file, for instance, stays what it was.
-            Work::Post(_, of) => ready.left.posts.get(of).map(|post| post.inputs.clone()),
-            Work::Script(_) | Work::Plugin(_) | Work::Unfound(_) => None,
-        };
+    ) -> Result<Prepared, Fault> {
+        let env = env.map_err(Fault::unfit)?;
+        // What the plugin was called with: a key that was made of a file, for instance, stays what it was.
+        let kept_inputs = ready.left.post_call(turn).map(|post| post.inputs.clone());
+        let interrupt = self.interrupt(turn);
         let (turn, workspace) = (turn.clone(), ready.workspace.clone());
         let preparation = Preparation {
             turn,
@@ -59,8 +57,9 @@ impl Run {
             kept_inputs,
         };
         ready
-            .evaluate(move |context| preparation.work(env, context))
+            .evaluate(&interrupt, move |context| preparation.work(env, context))
             .await?
+            .map_err(Fault::unfit)
     }
 }
 
@@ -73,7 +72,8 @@ struct Preparation {
 impl Preparation {
     fn work(self, env: Env, context: &mut Context) -> Result<Prepared, String> {
         let spec = &self.turn.step.spec;
-        let env = match spec.env_files.is_empty() {
+        // What a call had at its beginning it has at its end, also when the files are gone by then.
+        let env = match spec.env_files.is_empty() || self.kept_inputs.is_some() {
             true => env,
             false => {
                 let files = read_env_files(&spec.env_files, &self.workspace)?;
@@ -87,11 +87,7 @@ impl Preparation {
                     .map_err(cannot_evaluate_env)?
             }
         };
-        let scope = Scope {
-            vars: context.vars(),
-            status: self.turn.status,
-            workspace: &self.workspace,
-        };
+        let scope = context.scope(self.turn.status, &self.workspace);
         let mut prepared = Prepared {
             env,
             script: String::new(),

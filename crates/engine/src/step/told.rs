@@ -1,9 +1,10 @@
 //! What a step told by its files.
 
+use super::Env;
 use crate::{
     command_files::{CommandFiles, FileError, Kind},
     lines::{self, LineError},
-    mask::TooMany,
+    mask::{MIN_BYTES, TooMany},
 };
 
 /// What a step told by its files, and what is wrong with them. What can be read counts, whatever else is wrong.
@@ -13,6 +14,8 @@ pub(super) struct Told {
     pub(super) env: Vec<(String, String)>,
     pub(super) paths: Vec<String>,
     pub(super) summary: String,
+    /// Whether it added values that are too short to be masked.
+    pub(super) has_short_masks: bool,
     pub(super) errors: Vec<FileError>,
 }
 
@@ -31,7 +34,10 @@ impl Told {
             told.summary = String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}");
         }
         // The values have been read while the step ran. This says what could not be.
-        told.text(files, Kind::Mask);
+        let masks = told.text(files, Kind::Mask);
+        told.has_short_masks = lines::values(&masks)
+            .iter()
+            .any(|value| value.trim().len() < MIN_BYTES);
         told
     }
 
@@ -81,7 +87,7 @@ impl Told {
         }
     }
 
-    /// Takes out the variables that are ours to set.
+    /// Takes out the variables that are ours to set, and those that only the pipeline may set.
     fn refuse_reserved(&mut self) {
         let mut refused = Vec::new();
         self.env.retain(|(name, _)| {
@@ -94,8 +100,19 @@ impl Told {
             }
             !is_reserved
         });
+        let (injecting, rest): (Env, Env) = std::mem::take(&mut self.env)
+            .into_iter()
+            .partition(|(name, _)| injects_programs(name));
+        self.env = rest;
         for name in refused {
             let message = format!("`{name}` is a variable of the server's and cannot be set");
+            self.errors.push(FileError::new(Kind::Env, message));
+        }
+        for (name, _) in injecting {
+            let message = format!(
+                "`{name}` would make the programs of later steps run others and cannot be set: set it in the step's \
+                 `env` instead"
+            );
             self.errors.push(FileError::new(Kind::Env, message));
         }
     }
@@ -109,4 +126,30 @@ impl Told {
         }
         self.paths.retain(|path| !is_bad(path));
     }
+}
+
+/// Whether a variable makes usual programs run what it says. A step whose output comes from outside could be led to
+/// write it; what a step needs it for stands in the pipeline.
+fn injects_programs(name: &str) -> bool {
+    const NAMES: [&str; 17] = [
+        "BASH_ENV",
+        "ENV",
+        "GIT_ASKPASS",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_EDITOR",
+        "GIT_EXEC_PATH",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_PAGER",
+        "GIT_PROXY_COMMAND",
+        "GIT_SEQUENCE_EDITOR",
+        "GIT_TEMPLATE_DIR",
+        "LD_AUDIT",
+        "LD_PRELOAD",
+        "NODE_OPTIONS",
+        "PYTHONSTARTUP",
+        "SSH_ASKPASS",
+    ];
+    const BEGINNINGS: [&str; 2] = ["GIT_CONFIG", "GIT_SSH"];
+    NAMES.contains(&name) || BEGINNINGS.iter().any(|begin| name.starts_with(begin))
 }

@@ -54,6 +54,7 @@ fn examples_of_the_document_are_true() {
         vars: &vars,
         status: GlobalStatus::Success,
         workspace: Path::new("/nowhere"),
+        allowance: None,
     };
     let template = |result: Result<String, ExprError>| match result {
         Ok(text) => text,

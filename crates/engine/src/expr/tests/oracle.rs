@@ -47,6 +47,7 @@ fn ours(dialect: &str, expression: &str, vars: &Map<String, Value>) -> String {
         vars,
         status: GlobalStatus::Success,
         workspace: Path::new("/nowhere"),
+        allowance: None,
     };
     let (parsed, mut evaluator) = match dialect {
         "jexl" => (parse_jexl(expression), Evaluator::without_functions(vars)),

@@ -31,6 +31,7 @@ fn with_scope<T>(check: impl FnOnce(&Scope<'_>) -> T) -> T {
         vars: &vars,
         status: GlobalStatus::Pending,
         workspace: Path::new("/nowhere"),
+        allowance: None,
     })
 }
 
