@@ -4,48 +4,88 @@ use std::{collections::BTreeMap, mem};
 
 use flowcd_model::{id::TaskId, time::Millis};
 use futures_util::TryStreamExt;
-use object_store::{ObjectStore, path::Path as ObjectPath};
-use tracing::info;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path as ObjectPath};
+use tracing::{info, warn};
 
 use super::{LogError, Logs};
 
 /// How many tasks the database is asked about at once.
 const BATCH: usize = 500;
 
+/// Says since when a task's log is known to belong to nobody: its time is that of the first look that found so.
+const MARK: &str = "orphan";
+
+/// What lies there of one task.
+#[derive(Default)]
+struct Found {
+    /// When something of the log was written last.
+    written_ms: i64,
+    /// When it was marked.
+    marked_ms: Option<i64>,
+}
+
 impl Logs {
-    /// Removes the logs whose task does not exist, unless they were written to after `before`.
+    /// Removes the logs whose task does not exist and did not when a look before `before` marked them; marks those
+    /// that are not marked yet, unless they were written to after `before`.
+    ///
+    /// Two looks, because the database can be the wrong one by mistake, and logs do not come back: who notices in
+    /// time loses nothing. One that has no task at all is taken for the wrong one.
     pub(crate) async fn delete_orphans(&self, before: Millis) -> Result<(), LogError> {
+        if self.store.task_counts().await?.values().sum::<i64>() == 0 {
+            return Ok(());
+        }
         let mut objects = self.objects.list(Some(&ObjectPath::from("logs")));
-        let mut newest: BTreeMap<TaskId, i64> = BTreeMap::new();
+        let mut found: BTreeMap<TaskId, Found> = BTreeMap::new();
+        let mut n_marked = 0;
         while let Some(object) = objects.try_next().await? {
             // What lies there by another name is not ours.
             let Some(task) = task_of(&object.location) else {
                 continue;
             };
-            let written_ms = object.last_modified.timestamp_millis();
-            let is_known = newest.contains_key(&task);
-            if !is_known && newest.len() >= BATCH {
-                self.delete_unknown(mem::take(&mut newest), before).await?;
+            if !found.contains_key(&task) && found.len() >= BATCH {
+                n_marked += self.look_at(mem::take(&mut found), before).await?;
             }
-            let latest = newest.entry(task).or_insert(written_ms);
-            *latest = written_ms.max(*latest);
+            let at_ms = object.last_modified.timestamp_millis();
+            let found = found.entry(task).or_default();
+            match object.location.filename() {
+                Some(MARK) => found.marked_ms = Some(at_ms),
+                _ => found.written_ms = found.written_ms.max(at_ms),
+            }
         }
-        self.delete_unknown(newest, before).await
-    }
-
-    async fn delete_unknown(
-        &self,
-        newest: BTreeMap<TaskId, i64>,
-        before: Millis,
-    ) -> Result<(), LogError> {
-        let old = newest.into_iter().filter(|(_, at)| *at < before.0);
-        let old: Vec<TaskId> = old.map(|(task, _)| task).collect();
-        let known = self.store.known_tasks(old.clone()).await?;
-        for task in old.iter().filter(|task| !known.contains(*task)) {
-            self.delete_task(task).await?;
-            info!(task.id = %task, "Removed the log of task `{task}`, which is gone");
+        n_marked += self.look_at(found, before).await?;
+        if n_marked > 0 {
+            warn!(
+                "{n_marked} logs belong to no task of this database; they are removed in a day, unless it is another one then"
+            );
         }
         Ok(())
+    }
+
+    /// Removes, marks or unmarks what was found of some tasks; answers how many are marked now and were not before.
+    async fn look_at(
+        &self,
+        found: BTreeMap<TaskId, Found>,
+        before: Millis,
+    ) -> Result<usize, LogError> {
+        let tasks: Vec<TaskId> = found.keys().cloned().collect();
+        let known = self.store.known_tasks(tasks).await?;
+        let mut n_marked = 0;
+        for (task, found) in found {
+            let mark = ObjectPath::from_iter(["logs", task.as_str(), MARK]);
+            match (known.contains(&task), found.marked_ms) {
+                (true, Some(_)) => self.objects.delete(&mark).await?,
+                (false, Some(marked_ms)) if marked_ms < before.0 => {
+                    self.delete_task(&task).await?;
+                    info!(task.id = %task, "Removed the log of task `{task}`, which is gone");
+                }
+                (false, None) if found.written_ms < before.0 => {
+                    self.objects.put(&mark, PutPayload::default()).await?;
+                    n_marked += 1;
+                }
+                _ => {}
+            }
+        }
+        Ok(n_marked)
     }
 }
 
@@ -140,16 +180,44 @@ mod tests {
             write(folder.path(), &format!("{gone}/step_1.0.zst"));
         }
         let hour_ago = Millis::now().plus_ms(-3_600_000);
-        logs.delete_orphans(hour_ago).await.expect("no error");
-        assert_eq!(
-            there().len(),
-            super::BATCH + 4,
-            "they may be about to get their task"
-        );
         let in_an_hour = Millis::now().plus_ms(3_600_000);
+        let all = super::BATCH + 4;
+        logs.delete_orphans(hour_ago).await.expect("no error");
+        assert_eq!(there().len(), all, "they may be about to get their task");
+        logs.delete_orphans(in_an_hour).await.expect("no error");
+        assert_eq!(there().len(), all, "the database may be the wrong one");
+        logs.delete_orphans(hour_ago).await.expect("no error");
+        assert_eq!(there().len(), all, "nobody had the time to notice");
         logs.delete_orphans(in_an_hour).await.expect("no error");
         let mut expected = vec![kept.to_string(), "not ours".to_owned()];
         expected.sort();
         assert_eq!(there(), expected);
+    }
+
+    #[tokio::test]
+    async fn no_log_is_removed_for_a_database_that_knows_no_task_or_knows_it_again() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let open = async |name: &str| {
+            let url = DatabaseUrl::Sqlite(folder.path().join(name));
+            let store = Store::open(&url, Keyring::generate()).await;
+            let store = store.expect("a store");
+            let logs = Logs::open(store.clone(), folder.path(), 1 << 20);
+            (store, logs.expect("logs"))
+        };
+        let (right, logs) = open("right.db").await;
+        let kept = task(&right).await;
+        let log = format!("{kept}/step_0.log.zst");
+        write(folder.path(), &log);
+        let in_an_hour = Millis::now().plus_ms(3_600_000);
+        let (wrong, wrong_logs) = open("wrong.db").await;
+        for _ in 0..2 {
+            wrong_logs.delete_orphans(in_an_hour).await.expect("ok");
+        }
+        task(&wrong).await;
+        wrong_logs.delete_orphans(in_an_hour).await.expect("ok");
+        // The operator noticed.
+        logs.delete_orphans(in_an_hour).await.expect("no error");
+        wrong_logs.delete_orphans(in_an_hour).await.expect("ok");
+        assert!(folder.path().join("logs").join(&log).is_file());
     }
 }

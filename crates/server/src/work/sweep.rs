@@ -15,7 +15,7 @@ const SWEEP: Duration = Duration::from_secs(2);
 const SWEEPS_PER_HOUSEKEEPING: u64 = 1800;
 /// How many sweeps go between two looks for logs that belong to nobody: a day. Every object is looked at.
 const SWEEPS_PER_SEARCH: u64 = 24 * SWEEPS_PER_HOUSEKEEPING;
-/// A log without a task is kept for so long: it shows what was there when the wrong database was named.
+/// A log without a task is kept for so long after that was seen: the wrong database may have been named.
 const ORPHAN_AGE_MS: i64 = 24 * 3600 * 1000;
 /// A mirror that no run has used for this long is removed; the next run fetches again.
 const UNUSED_MIRROR: Duration = Duration::from_secs(30 * 24 * 3600);
