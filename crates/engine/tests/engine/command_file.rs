@@ -364,11 +364,14 @@ async fn names_and_errors_that_are_told_later_are_masked() {
 
 #[tokio::test]
 async fn values_in_a_file_that_replaces_the_first_are_masked_as_well() {
-    let ran = run(&["echo first-value > $FLOWCD_MASK; echo first-value\n\
-         cp $FLOWCD_MASK new; echo third-value >> new; mv new $FLOWCD_MASK; echo third-value first-value\n\
-         sed -i 's/third/fourth/' $FLOWCD_MASK; echo fourth-value"])
+    let ran = run(&[
+        "echo first-value > $FLOWCD_MASK; echo first-value\n\
+         cp $FLOWCD_MASK new; echo third-value >> new; mv new $FLOWCD_MASK; echo third-value first-value",
+        "echo third-value > $FLOWCD_MASK; sed -i 's/third/fourth/' $FLOWCD_MASK; echo fourth-value third-value",
+    ])
     .await;
-    assert_eq!(ran.log(1), "***\n*** ***\n***\n");
+    assert_eq!(ran.log(1), "***\n*** ***\n");
+    assert_eq!(ran.log(2), "*** ***\n");
 }
 
 #[tokio::test]
@@ -389,4 +392,91 @@ async fn values_added_one_by_one_do_not_hold_the_step_up() {
     runner.job.limits.grace_period = Duration::from_secs(5);
     let ran = runner.run().await;
     assert_eq!(ran.log(1), "***\n".repeat(300));
+}
+
+#[tokio::test]
+async fn a_value_that_is_too_short_to_be_masked_is_told_once() {
+    let warning = "Warning: $FLOWCD_MASK: a value shorter than 4 bytes is not masked\n";
+    let ran = run(&["printf 'abc\\nxy\\n' >> $FLOWCD_MASK; echo abc xy"]).await;
+    assert_eq!(ran.statuses(), "success -> success");
+    assert_eq!(ran.log(1), format!("abc xy\n{warning}"));
+    // White space around it is not a part of it.
+    let ran = run(&["printf '  abc  \\n' >> $FLOWCD_MASK"]).await;
+    assert_eq!(ran.log(1), warning);
+    let ran = run(&["printf '\\n  \\nabcd\\n' >> $FLOWCD_MASK; echo abcd"]).await;
+    assert_eq!(ran.log(1), "***\n");
+}
+
+#[tokio::test]
+async fn variables_that_make_programs_run_others_are_refused() {
+    for name in [
+        "BASH_ENV",
+        "ENV",
+        "GIT_ASKPASS",
+        "GIT_CONFIG_COUNT",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_DIR",
+        "GIT_EDITOR",
+        "GIT_EXEC_PATH",
+        "GIT_EXTERNAL_DIFF",
+        "GIT_PAGER",
+        "GIT_PROXY_COMMAND",
+        "GIT_SEQUENCE_EDITOR",
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_TEMPLATE_DIR",
+        "LD_AUDIT",
+        "LD_PRELOAD",
+        "NODE_OPTIONS",
+        "PYTHONSTARTUP",
+        "SSH_ASKPASS",
+    ] {
+        let pipeline = format!(
+            "steps:\n\
+             - {{run: 'echo OK=1 >> $FLOWCD_ENV; echo {name}=/evil >> $FLOWCD_ENV', continue-on-error: true}}\n\
+             - run: /usr/bin/env\n"
+        );
+        let ran = Runner::of_pipeline(&pipeline).run().await;
+        assert_eq!(
+            ran.error(1),
+            format!(
+                "$FLOWCD_ENV: `{name}` would make the programs of later steps run others and cannot be set: set it in \
+                 the step's `env` instead"
+            )
+        );
+        let later = ran.log(2);
+        assert!(later.contains("OK=1\n"), "{later}");
+        assert!(!later.contains("/evil"), "{later}");
+    }
+}
+
+#[tokio::test]
+async fn variables_that_only_look_like_those_can_be_set() {
+    let names = [
+        "GIT_AUTHOR_NAME",
+        "GIT_COMMITTER_EMAIL",
+        "GIT_TRACE",
+        "MY_ENV",
+        "ENVIRONMENT",
+        "NODE_ENV",
+        "LD_LIBRARY_PATH",
+    ];
+    let writes = names.map(|name| format!("echo {name}=set-{name} >> $FLOWCD_ENV"));
+    let ran = run(&[&writes.join("\n"), "/usr/bin/env"]).await;
+    assert_eq!(ran.statuses(), "success success -> success");
+    for name in names {
+        let line = format!("{name}=set-{name}\n");
+        assert!(ran.log(2).contains(&line), "{}", ran.log(2));
+    }
+}
+
+#[tokio::test]
+async fn what_a_step_says_in_its_env_may_make_programs_run_others() {
+    let ran = Runner::of_pipeline(
+        "steps:\n- {run: 'echo $NODE_OPTIONS $GIT_SSH_COMMAND', env: {NODE_OPTIONS: a, GIT_SSH_COMMAND: b}}\n",
+    )
+    .run()
+    .await;
+    assert_eq!(ran.log(1), "a b\n");
 }

@@ -234,3 +234,32 @@ async fn no_plugin_is_called_when_another_one_is_not_found() {
     assert_eq!(ran.statuses(), " -> failure");
     assert!(ran.error(0).starts_with("step 2: "), "{}", ran.error(0));
 }
+
+#[tokio::test]
+async fn the_end_of_a_plugin_has_the_variables_that_its_step_had() {
+    let ran = run(
+        "- run: echo FROM_FILE=one > vars; echo one > file; echo SET=one >> $FLOWCD_ENV\n\
+         - {plugin: ./p, env-file: vars, env: {RUN: 'echo \"$FROM_FILE $HASH $SET\"', POST: 'echo \"$FROM_FILE $HASH $SET\"', HASH: \"${{ hashFile('file') }}\"}}\n\
+         - run: rm vars file; echo SET=two >> $FLOWCD_ENV\n",
+    )
+    .await;
+    assert_eq!(
+        ran.statuses(),
+        "success success success success -> success",
+        "{}",
+        ran.everything()
+    );
+    assert!(ran.log(2).starts_with("one "), "{}", ran.log(2));
+    assert_eq!(ran.log(4), ran.log(2));
+}
+
+#[tokio::test]
+async fn the_end_of_a_plugin_that_was_not_called_reads_its_variables_itself() {
+    let ran = run(
+        "- run: echo FROM_FILE=one > vars\n\
+         - {plugin: ./p, if: false, env-file: vars, env: {RUN: 'true', POST: 'echo \"$FROM_FILE\"'}}\n",
+    )
+    .await;
+    assert_eq!(ran.statuses(), "success skipped success -> success");
+    assert_eq!(ran.log(3), "one\n");
+}
