@@ -29,8 +29,8 @@ pub(crate) use allowance::{Allowance, StopOnDrop};
 use eval::Evaluator;
 pub(crate) use reference::{Reference, condition_references, references, references_in};
 pub(crate) use template::{
-    Braces, brace_pairs, check_in, has_expressions, render_in, render_legacy, render_strict,
-    render_traced, render_value,
+    Braces, brace_pairs, check_in, expression_spans, has_expressions, render_in, render_legacy,
+    render_strict, render_traced, render_value,
 };
 pub(crate) use untrusted::{CONTEXTS, Origins};
 

@@ -7,6 +7,8 @@ use std::{
 
 use crate::process::find_program;
 
+pub(crate) mod quoting;
+
 /// What stands for the script's file in a command line.
 const FILE: &str = "{0}";
 
@@ -58,13 +60,12 @@ impl Shell {
         }
     }
 
-    /// What of an environment variable's value a script writes to get it as one word, whatever is in it; `None` where
-    /// that cannot be known.
+    /// How a script reads an environment variable inside double quotes; `None` where it cannot be known whether a
+    /// place of the script is inside of them. Outside of them the value may be anything but one word: see `quoting`.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         match self {
             Self::Sh | Self::Bash => Some(format!("${{{name}}}")),
-            Self::Pwsh => Some(format!("${{env:{name}}}")),
-            Self::Python | Self::Custom(_) => None,
+            Self::Pwsh | Self::Python | Self::Custom(_) => None,
         }
     }
 

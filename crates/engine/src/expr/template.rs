@@ -69,7 +69,8 @@ pub(crate) fn render_traced(
 }
 
 /// As `render_traced`, but what carries the text of an untrusted variable goes into the environment. `placeholder` is how
-/// the script's own language reads the n-th variable, from 1 on.
+/// the script's own language reads the n-th variable, from 1 on. It is not quoted: whoever read the pipeline has refused
+/// such an expression where it does not stand directly inside double quotes.
 pub(crate) fn render_strict(
     template: &str,
     scope: &Scope<'_>,
@@ -128,6 +129,21 @@ pub(crate) fn brace_pairs(
     })
     .map_err(|fault| ExprError::new(fault, template))?;
     Ok(pairs)
+}
+
+/// Where the expressions of a script stand, from the opening to the closing braces. None of a script that cannot be read.
+pub(crate) fn expression_spans(template: &str) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    let read = for_each_part(template, &Braces::DollarOnly, |part| {
+        if let Part::Expression(expression) = part {
+            spans.push(expression.span);
+        }
+        Ok(())
+    });
+    if read.is_err() {
+        spans.clear();
+    }
+    spans
 }
 
 /// Whether a template can be read.

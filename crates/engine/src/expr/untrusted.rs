@@ -25,15 +25,18 @@ pub(crate) struct Origins<'a> {
     /// Whether an input is declared to be a number, a truth value or one of a choice: then it is checked, and not
     /// just any text.
     pub(crate) is_checked_input: &'a dyn Fn(&str) -> bool,
-    /// Whether the pipeline's own value of this environment variable carries untrusted text.
+    /// Whether the value of this environment variable carries untrusted text.
     pub(crate) is_untrusted_env: &'a dyn Fn(&str) -> bool,
+    /// Whether this output of the step with this id carries untrusted text. Each of the two can be `*`, for any.
+    pub(crate) is_untrusted_output: &'a dyn Fn(&str, &str) -> bool,
 }
 
 impl Origins<'_> {
     /// Whether the variable of this path (as in `Reference`) holds untrusted text, or something around such text.
     pub(crate) fn is_untrusted(&self, path: &str) -> bool {
-        let (root, rest) = path.split_once('.').unwrap_or((path, ""));
-        let name = rest.split('.').next().unwrap_or_default();
+        let mut names = path.split('.');
+        let root = names.next().unwrap_or_default();
+        let name = names.next().unwrap_or_default();
         let is_all = name.is_empty() || name == "*";
         match root {
             "git" => is_all || GIT_TEXT.contains(&name),
@@ -43,6 +46,12 @@ impl Origins<'_> {
             // asked with the name `*`.
             "env" if is_all => (self.is_untrusted_env)("*"),
             "env" => (self.is_untrusted_env)(name),
+            "steps" if is_all => (self.is_untrusted_output)("*", "*"),
+            "steps" => match names.next() {
+                None | Some("*") => (self.is_untrusted_output)(name, "*"),
+                Some("outputs") => (self.is_untrusted_output)(name, names.next().unwrap_or("*")),
+                Some(_) => false,
+            },
             _ if CONTEXTS.contains(&root) => false,
             input => !(self.is_checked_input)(input),
         }

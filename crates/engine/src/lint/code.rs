@@ -22,6 +22,7 @@ codes! {
     NEVER_RUNS = "never-runs", "A step that can never run.";
     NO_STEPS = "no-steps", "A pipeline that does nothing.";
     NUMBER = "number", "A number that is not kept as it is written.";
+    STRICT_QUOTES = "strict-quotes", "Untrusted text in a place of a script where no variable can safely stand for it.";
     STRICT_SHELL = "strict-shell", "Untrusted text in the script of a shell that it cannot be kept from.";
     TOO_LARGE = "too-large", "A file beyond the limits.";
     UNKNOWN_CONTEXT = "unknown-context", "A variable that does not exist.";

@@ -550,10 +550,49 @@ steps:
 steps:
   - run: print("${{ inputs.x }}")
     shell: python
-  - run: echo ${{ git.message }}
+  - run: echo "${{ git.message }}"
 "#,
             &[
                 "3:17-32 error[strict-shell] `inputs.x` is text from outside, and `strict-expressions` cannot keep it out of a script for `python3` (set `env: {X: \"${{ inputs.x }}\"}` and write `os.environ[\"X\"]` instead)",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn what_others_write_is_followed_through_outputs_and_variables() {
+    check(&[
+        (
+            r#"env: {SET: a}
+steps:
+  - run: echo "LATER=1" >> "$FLOWCD_ENV"
+    id: a
+    outputs: {title: '${{ git.message }}', size: '${{ git.commit }}'}
+  - run: 'true'
+    id: b
+    outputs: {copy: '${{ steps.a.outputs.title }}'}
+  - run: echo ${{ steps.a.outputs.title }} ${{ steps.a.outputs.size }} ${{ steps.b.outputs.copy }}
+  - run: echo ${{ env.SET }} ${{ env.LATER }} ${{ env.OTHER }}
+"#,
+            &[
+                "9:15-43 warning[untrusted-text] `steps.a.outputs.title` is text from outside, and becomes a part of the script (set `env: {STEPS_A_OUTPUTS_TITLE: \"${{ steps.a.outputs.title }}\"}` and write `\"$STEPS_A_OUTPUTS_TITLE\"` instead)",
+                "9:72-99 warning[untrusted-text] `steps.b.outputs.copy` is text from outside, and becomes a part of the script (set `env: {STEPS_B_OUTPUTS_COPY: \"${{ steps.b.outputs.copy }}\"}` and write `\"$STEPS_B_OUTPUTS_COPY\"` instead)",
+                "10:47-63 warning[untrusted-text] `env.OTHER` is not set in this file: whoever starts a deployment can set it, and it becomes a part of the script (write `\"$OTHER\"` instead; the variable is there already)",
+            ],
+        ),
+        (
+            r#"strict-expressions: true
+env: {SET: a}
+steps:
+  - run: echo ${{ env.SET }} ${{ env.OWN }} ${{ env.MADE }}
+    env: {OWN: a, MADE: '${{ env.OWN }} ${{ git.commit }}'}
+  - run: echo '${{ steps.a.outputs.b }}' "${{ steps.a.outputs.b }}"
+  - run: bash -c "echo ${{ toJSON(steps) }}"
+"#,
+            &[
+                "4:15-29 error[strict-quotes] `env.SET` can be text from outside, and has to stand inside double quotes: without them the shell cuts it into words (write `\"$SET\"` instead; the variable is there already)",
+                "6:16-40 error[strict-quotes] `steps.a.outputs.b` can be text from outside, and has to stand inside double quotes: here the shell looks for no variables (set `env: {STEPS_A_OUTPUTS_B: \"${{ steps.a.outputs.b }}\"}` and write `\"$STEPS_A_OUTPUTS_B\"` instead)",
+                "7:23-43 error[strict-quotes] `steps` can hold text from outside, and cannot be kept from becoming a program of `bash` (set `env: {STEPS: \"${{ toJSON(steps) }}\"}` and write `\"$STEPS\"` instead)",
             ],
         ),
     ]);

@@ -67,7 +67,7 @@ async fn a_strict_pipeline_passes_untrusted_text_by_the_environment() {
     ] {
         assert_eq!(strict(step).await.log(1), expected, "{step}");
     }
-    let ran = strict("run: 'echo ${{ env.SAFE }}${{ 1 + 1 }} ${{ git.message ? 1 : 2 }}; env | grep -c FLOWCD_EXPR'").await;
+    let ran = strict("{env: {SAFE: '${{ task_id }}'}, run: 'echo ${{ env.SAFE }}${{ 1 + 1 }} ${{ git.message ? 1 : 2 }}; env | grep -c FLOWCD_EXPR'}").await;
     assert_eq!(ran.log(1), "2 1\n0\nError: exit code 1\n");
 }
 

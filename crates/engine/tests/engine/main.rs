@@ -28,6 +28,7 @@ mod secret;
 mod set_up;
 mod shell;
 mod status;
+mod strict;
 mod time_limit;
 
 #[path = "../support/git_http.rs"]

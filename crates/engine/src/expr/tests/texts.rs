@@ -254,6 +254,7 @@ fn origins<T>(check: impl FnOnce(Origins<'_>) -> T) -> T {
     check(Origins {
         is_checked_input: &|name| name == "n",
         is_untrusted_env: &|name| name == "MESSAGE" || name == "*",
+        is_untrusted_output: &|id, name| [id, name].iter().all(|name| ["a", "*"].contains(name)),
     })
 }
 
