@@ -14,6 +14,7 @@ mod dialect;
 mod eval;
 mod function;
 mod hash;
+mod hyphen;
 mod parser;
 mod reference;
 mod template;
@@ -27,6 +28,7 @@ mod tests;
 
 pub(crate) use allowance::{Allowance, StopOnDrop};
 use eval::Evaluator;
+pub(crate) use hyphen::misread_names;
 pub(crate) use reference::{Reference, condition_references, references, references_in};
 pub(crate) use template::{
     Braces, brace_pairs, check_in, expression_spans, has_expressions, render_in, render_legacy,

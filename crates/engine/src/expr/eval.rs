@@ -8,6 +8,7 @@ use super::{
     Fault, MAX_WORK, Scope,
     function::{Function, check_size, is_function},
     hash::Reading,
+    hyphen,
     tree::{Binary, Kind, NodeId, Tree, Unary},
     value::{Value, power},
 };
@@ -282,6 +283,7 @@ impl<'s> Evaluator<'s> {
         if is_decided {
             return Ok(left);
         }
+        self.check_hyphen(tree, id)?;
         let right = self.value_in(view, right)?;
         if matches!(operator, Binary::Coalesce | Binary::Or | Binary::And) {
             return Ok(right);
@@ -313,6 +315,25 @@ impl<'s> Evaluator<'s> {
                 sum
             }
         })
+    }
+
+    /// Refuses a name with a `-` in it, which would be no number and tell nobody why.
+    fn check_hyphen(&self, tree: &Tree, id: NodeId) -> Result<(), Fault> {
+        let node = tree.node(id);
+        let Kind::Binary {
+            operator: Binary::Subtract,
+            left,
+            right,
+        } = &node.kind
+        else {
+            return Ok(());
+        };
+        // JEXL's variables are whatever a webhook sends.
+        let is_known = |name: &str| self.scope.is_none() || self.vars.contains_key(name);
+        match hyphen::misread(tree, *left, *right, is_known) {
+            Some(message) => Err(Fault::new(message, node.span.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Counts work, and refuses what is too much.

@@ -139,7 +139,7 @@ pub(super) fn collect(parsed: &Parsed, span: &Range<usize>, references: &mut Vec
 }
 
 /// The path of a node that is a variable or a part of one; `open` gets the keys that are expressions themselves.
-fn path(tree: &Tree, id: NodeId, open: &mut Vec<(NodeId, bool)>) -> Option<String> {
+pub(super) fn path(tree: &Tree, id: NodeId, open: &mut Vec<(NodeId, bool)>) -> Option<String> {
     let mut names = Vec::new();
     let mut keys = Vec::new();
     let mut at = id;

@@ -144,6 +144,11 @@ impl Tree {
         &self.nodes[id.0 as usize]
     }
 
+    /// All of its nodes.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
     /// The names of the variables in it, each as often as it is there.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.nodes.iter().filter_map(|node| match &node.kind {

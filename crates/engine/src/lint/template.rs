@@ -33,6 +33,7 @@ pub(crate) fn inspect(reader: &mut Reader<'_>) {
             known.check(template, reference, findings);
         }
         check_braces(template, &pipeline.inputs, findings);
+        check_hyphens(template, &pipeline.inputs, findings);
     }
     step::inspect(pipeline, templates, &references, spans, findings);
 }
@@ -137,6 +138,21 @@ fn cut_off(template: &Template, findings: &Findings<'_>) -> bool {
     let rest = findings.source().text().get(template.span.end..);
     rest.and_then(|rest| rest.lines().next())
         .is_some_and(|rest| rest.starts_with([' ', '\t']) && rest.trim_start().starts_with('#'))
+}
+
+/// A subtraction that was meant to be a name.
+fn check_hyphens(template: &Template, inputs: &[InputSpec], findings: &mut Findings<'_>) {
+    let known = |name: &str| is_known(inputs, name);
+    let braces = match &template.field {
+        Field::If => Braces::Any,
+        Field::Run | Field::Output(_) => Braces::DollarOnly,
+        Field::Env(_) | Field::Input(_) => Braces::Legacy(&known),
+    };
+    let label = template.field.label();
+    for (span, message) in expr::misread_names(&template.text, &braces, &known) {
+        let message = format!("`{label}` will fail: {message}");
+        findings.add_in(template, &span, Note::fails(code::EXPRESSION, message));
+    }
 }
 
 /// Braces without a dollar sign are how expressions used to be written.

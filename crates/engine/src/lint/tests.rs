@@ -585,17 +585,34 @@ steps:
 env: {SET: a}
 steps:
   - run: echo ${{ env.SET }} ${{ env.OWN }} ${{ env.MADE }}
+    id: a
     env: {OWN: a, MADE: '${{ env.OWN }} ${{ git.commit }}'}
   - run: echo '${{ steps.a.outputs.b }}' "${{ steps.a.outputs.b }}"
   - run: bash -c "echo ${{ toJSON(steps) }}"
 "#,
             &[
                 "4:15-29 error[strict-quotes] `env.SET` can be text from outside, and has to stand inside double quotes: without them the shell cuts it into words (write `\"$SET\"` instead; the variable is there already)",
-                "6:16-40 error[strict-quotes] `steps.a.outputs.b` can be text from outside, and has to stand inside double quotes: here the shell looks for no variables (set `env: {STEPS_A_OUTPUTS_B: \"${{ steps.a.outputs.b }}\"}` and write `\"$STEPS_A_OUTPUTS_B\"` instead)",
-                "7:23-43 error[strict-quotes] `steps` can hold text from outside, and cannot be kept from becoming a program of `bash` (set `env: {STEPS: \"${{ toJSON(steps) }}\"}` and write `\"$STEPS\"` instead)",
+                "7:16-40 error[strict-quotes] `steps.a.outputs.b` can be text from outside, and has to stand inside double quotes: here the shell looks for no variables (set `env: {STEPS_A_OUTPUTS_B: \"${{ steps.a.outputs.b }}\"}` and write `\"$STEPS_A_OUTPUTS_B\"` instead)",
+                "8:24-44 error[strict-quotes] `steps` can hold text from outside, and cannot be kept from becoming a program of `bash` (set `env: {STEPS: \"${{ toJSON(steps) }}\"}` and write `\"$STEPS\"` instead)",
             ],
         ),
     ]);
+}
+
+#[test]
+fn a_name_with_a_hyphen_is_no_subtraction() {
+    check(&[(
+        r#"steps:
+  - run: 'true'
+    id: c
+  - run: echo ${{ steps.c.outputs.cache-hit }} ${{ git.commit - git.tag }} ${{ git.x-git.y }}
+    if: steps.c.outputs.cache-hit == 'true'
+"#,
+        &[
+            "4:19-44 error[expression] `run` will fail: `cache-hit` is read as a subtraction; write `steps.c.outputs['cache-hit']`",
+            "5:9-34 error[expression] `if` will fail: `cache-hit` is read as a subtraction; write `steps.c.outputs['cache-hit']`",
+        ],
+    )]);
 }
 
 #[test]
@@ -657,6 +674,7 @@ fn names_that_are_not_there_are_found() {
 "#,
             &[
                 "3:9-17 warning[bad-name] the id `my-build` is no name, and `steps.my-build` would not mean this step (use letters, digits and `_`, or write `steps[\"my-build\"]`)",
+                "4:16-40 error[expression] `run` will fail: `my-build` is read as a subtraction; write `steps['my-build'].outputs.x`",
                 "4:16-24 warning[unknown-step] no step has the id `my` (write `steps[\"my-build\"]`)",
             ],
         ),

@@ -85,3 +85,12 @@ async fn what_a_step_says_itself_needs_no_quotes() {
     let ran = run("- {env: {FROM_DISPATCH: own}, run: 'echo ${{ env.FROM_DISPATCH }}'}").await;
     assert_eq!(ran.log(1), "own\n");
 }
+
+#[tokio::test]
+async fn a_name_with_a_hyphen_fails_the_step_and_is_foretold() {
+    let ran = run("- {id: c, run: 'true'}\n- {run: 'echo ${{ steps.c.outputs.cache-hit }}'}").await;
+    let help = "`cache-hit` is read as a subtraction; write `steps.c.outputs['cache-hit']`";
+    assert!(ran.log(0).contains(help), "{}", ran.log(0));
+    assert!(ran.error(2).contains(help), "{}", ran.error(2));
+    assert_eq!(ran.statuses(), "success failure -> failure");
+}
