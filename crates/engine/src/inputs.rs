@@ -9,6 +9,7 @@ use serde_json::{Number, Value};
 use crate::{
     parse::{PipelineError, parse_pipeline},
     spelling,
+    variable::{injects_programs, is_reserved},
 };
 
 /// The largest whole number up to which expressions know every one.
@@ -35,11 +36,14 @@ pub fn declared_inputs(file_name: &str, source: &[u8]) -> Result<Vec<InputSpec>,
 /// A pipeline that declares nothing takes everything. `env` is no input but a part of every step's environment, and
 /// can be given to each.
 pub fn check_inputs(declared: &[InputSpec], given: &Inputs) -> Result<Inputs, Vec<InputError>> {
+    let mut errors = check_env(given.get("env"));
     if declared.is_empty() {
-        return Ok(given.clone());
+        return match errors.is_empty() {
+            true => Ok(given.clone()),
+            false => Err(errors),
+        };
     }
     let mut checked = Inputs::new();
-    let mut errors = Vec::new();
     let mut fail = |name: &str, message: String| {
         errors.push(InputError {
             name: name.to_owned(),
@@ -80,6 +84,38 @@ pub fn check_inputs(declared: &[InputSpec], given: &Inputs) -> Result<Inputs, Ve
         true => Ok(checked),
         false => Err(errors),
     }
+}
+
+/// What is wrong with the variables that come with a dispatch. Whoever may start a deployment does not decide what the
+/// pipeline is told of it, nor which programs it runs.
+fn check_env(env: Option<&Value>) -> Vec<InputError> {
+    let error = |problem: String| InputError {
+        name: "env".to_owned(),
+        message: format!("the input `env` {problem}"),
+    };
+    let env = match env {
+        None | Some(Value::Null) => return Vec::new(),
+        Some(Value::Object(env)) => env,
+        Some(_) => return vec![error("is an object of names and values".to_owned())],
+    };
+    let problems = env.iter().filter_map(|(name, value)| {
+        let name_shown = shown(name);
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Some(format!(
+                "has {name_shown}, which cannot be the name of a variable"
+            ));
+        }
+        if is_reserved(name) || injects_programs(name) {
+            return Some(format!("cannot set {name_shown}"));
+        }
+        match value {
+            Value::Array(_) | Value::Object(_) => Some(format!(
+                "has for {name_shown} neither text nor a number nor a boolean"
+            )),
+            _ => None,
+        }
+    });
+    problems.map(error).collect()
 }
 
 /// The value as one of the declared type, where nothing is lost by that. Else what is wrong, as the rest of a sentence
@@ -196,6 +232,45 @@ steps: [{run: x}]
                     })
                     .collect();
                 lines.join("\n")
+            }
+        }
+    }
+
+    #[test]
+    fn a_dispatch_does_not_set_what_the_steps_are_told_or_what_they_run() {
+        for source in ["steps: [{run: x}]", "inputs: {a: {}}\nsteps: [{run: x}]"] {
+            for (env, expected) in [
+                (json!({"A": "b", "N": 1, "B": true}), ""),
+                (json!(null), ""),
+                (json!(1), "the input `env` is an object of names and values"),
+                (
+                    json!(["A=1"]),
+                    "the input `env` is an object of names and values",
+                ),
+                (
+                    json!({"FLOWCD_BRANCH": "prod"}),
+                    "the input `env` cannot set \"FLOWCD_BRANCH\"",
+                ),
+                (json!({"CI": "no"}), "the input `env` cannot set \"CI\""),
+                (
+                    json!({"BASH_ENV": "$(x)"}),
+                    "the input `env` cannot set \"BASH_ENV\"",
+                ),
+                (
+                    json!({"": "x"}),
+                    "the input `env` has \"\", which cannot be the name of a variable",
+                ),
+                (
+                    json!({"L": [1]}),
+                    "the input `env` has for \"L\" neither text nor a number nor a boolean",
+                ),
+            ] {
+                let given = json!({"env": env});
+                let expected = match expected {
+                    "" => given.to_string(),
+                    expected => expected.to_owned(),
+                };
+                assert_eq!(check(source, &given), expected, "{given}");
             }
         }
     }

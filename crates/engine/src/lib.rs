@@ -32,6 +32,7 @@ mod shell;
 mod spelling;
 mod standing;
 mod step;
+mod variable;
 mod variables;
 pub mod workdir;
 

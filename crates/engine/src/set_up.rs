@@ -12,6 +12,7 @@ use flowcd_model::{
     dispatch::Inputs,
     step::{Step, StepCount, StepStatus},
 };
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -22,6 +23,7 @@ use crate::{
     inputs::check_inputs,
     job::{Checkout, Source},
     log::StepLog,
+    mask::MIN_BYTES,
     parse::{Pipeline, parse_pipeline},
     process::kill_marked,
     run::{Ending, Run},
@@ -159,6 +161,14 @@ impl Run {
             }
         };
         contexts.lay_over();
+        for (name, secret) in &self.job.secrets {
+            if (1..MIN_BYTES).contains(&secret.expose_secret().len()) {
+                log.line(&format!(
+                    "Warning: the secret `{name}` is shorter than {MIN_BYTES} bytes and is not masked"
+                ))
+                .await;
+            }
+        }
         let (workspace, pipeline) = self.read_pipeline(folder, log).await?;
         contexts.inputs = checked_inputs(&pipeline, &contexts.inputs)?;
         let timeout = pipeline.timeout;

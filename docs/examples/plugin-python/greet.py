@@ -7,7 +7,9 @@ request = json.load(sys.stdin)
 who = request["inputs"]["who"]
 
 if request["phase"] == "post":
-    print(f"Goodbye, {who}: {request['outputs']['greeting']} was said")
+    # The step may have been skipped, or have failed.
+    greeting = request["outputs"].get("greeting", "nothing")
+    print(f"Goodbye, {who}: {greeting} was said")
     sys.exit(0)
 
 greeting = f"Hello, {who}"

@@ -5,6 +5,7 @@ use crate::{
     command_files::{CommandFiles, FileError, Kind},
     lines::{self, LineError},
     mask::{MIN_BYTES, TooMany},
+    variable::{injects_programs, is_reserved},
 };
 
 /// What a step told by its files, and what is wrong with them. What can be read counts, whatever else is wrong.
@@ -91,14 +92,11 @@ impl Told {
     fn refuse_reserved(&mut self) {
         let mut refused = Vec::new();
         self.env.retain(|(name, _)| {
-            let is_reserved = name == "CI"
-                || name == "FLOWCD"
-                || name.starts_with("FLOWCD_")
-                || name.starts_with("SERVERLESS_CD");
-            if is_reserved {
+            let is_ours = is_reserved(name);
+            if is_ours {
                 refused.push(name.clone());
             }
-            !is_reserved
+            !is_ours
         });
         let (injecting, rest): (Env, Env) = std::mem::take(&mut self.env)
             .into_iter()
@@ -126,30 +124,4 @@ impl Told {
         }
         self.paths.retain(|path| !is_bad(path));
     }
-}
-
-/// Whether a variable makes usual programs run what it says. A step whose output comes from outside could be led to
-/// write it; what a step needs it for stands in the pipeline.
-fn injects_programs(name: &str) -> bool {
-    const NAMES: [&str; 17] = [
-        "BASH_ENV",
-        "ENV",
-        "GIT_ASKPASS",
-        "GIT_COMMON_DIR",
-        "GIT_DIR",
-        "GIT_EDITOR",
-        "GIT_EXEC_PATH",
-        "GIT_EXTERNAL_DIFF",
-        "GIT_PAGER",
-        "GIT_PROXY_COMMAND",
-        "GIT_SEQUENCE_EDITOR",
-        "GIT_TEMPLATE_DIR",
-        "LD_AUDIT",
-        "LD_PRELOAD",
-        "NODE_OPTIONS",
-        "PYTHONSTARTUP",
-        "SSH_ASKPASS",
-    ];
-    const BEGINNINGS: [&str; 2] = ["GIT_CONFIG", "GIT_SSH"];
-    NAMES.contains(&name) || BEGINNINGS.iter().any(|begin| name.starts_with(begin))
 }

@@ -139,7 +139,54 @@ async fn a_cache_that_is_set_up_wrong_is_a_warning_and_no_failure() {
     }
 }
 
+#[tokio::test]
+async fn what_was_cached_from_one_path_does_not_come_back_to_another() {
+    let caches = folder();
+    let pipeline = |paths: &str, run: &str| {
+        format!(
+            "steps:\n  - plugin: '@serverless-cd/cache'\n    inputs: {{key: k, path: {paths}}}\n  - run: {run}\n"
+        )
+    };
+    let make = pipeline("[a, b]", "mkdir a b; echo A > a/f; echo B > b/f");
+    cached(&make, caches.path(), "").await;
+    let swapped = pipeline("[b, a]", "cat a/f b/f");
+    let ran = cached(&swapped, caches.path(), "").await;
+    assert_eq!(ran.log(2), "A\nB\n", "{}", ran.everything());
+    let other = pipeline("c", "test ! -e c");
+    let ran = cached(&other, caches.path(), "").await;
+    assert_eq!(
+        ran.log(1),
+        "What is cached for `k` was saved from other paths\n"
+    );
+    assert_eq!(ran.outcome.steps[1].outputs["cache-hit"], false);
+}
+
 // -- Checkout.
+
+#[tokio::test]
+async fn on_a_folder_the_runs_own_checkout_is_there_already() {
+    for inputs in [
+        "{}",
+        "{clone_url: '${{ git.clone_url }}', ref: refs/heads/main}",
+    ] {
+        let pipeline = format!(
+            "steps:\n  - plugin: '@serverless-cd/checkout'\n    inputs: {inputs}\n  - run: ls\n"
+        );
+        let mut runner = Runner::of_pipeline(&pipeline);
+        runner
+            .job
+            .contexts
+            .git
+            .insert("clone_url".to_owned(), "https://git.example.com/a/b".into());
+        let ran = runner.run().await;
+        assert!(
+            ran.log(1).contains("nothing is checked out"),
+            "{}",
+            ran.everything()
+        );
+        assert_eq!(ran.log(2), "serverless-pipeline.yaml\n");
+    }
+}
 
 #[tokio::test]
 async fn another_repository_is_checked_out_into_a_folder() {
@@ -272,7 +319,10 @@ async fn a_checkout_stays_in_the_workspace_and_within_what_the_operator_allows()
             format!("{{clone_url: '{url}', ref: absent}}"),
             "has no `refs/heads/absent`",
         ),
-        ("{}".to_owned(), "the input `clone_url` is missing"),
+        (
+            "{exec_dir: x}".to_owned(),
+            "the input `clone_url` is missing",
+        ),
     ];
     for (inputs, error) in cases {
         let pipeline =

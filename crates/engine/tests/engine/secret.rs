@@ -95,3 +95,15 @@ async fn a_secret_in_outputs_summaries_and_inputs_is_masked_where_it_is_told() {
     assert!(!ran.everything().contains(SECRET), "{}", ran.everything());
     assert_eq!(ran.outcome.steps[1].outputs["k"], "***");
 }
+
+#[tokio::test]
+async fn a_secret_that_is_too_short_to_be_masked_is_named() {
+    let runner = Runner::of_pipeline("steps:\n  - run: 'true'\n").secret("PIN", "123");
+    let ran = runner.run().await;
+    assert!(
+        ran.log(0)
+            .contains("Warning: the secret `PIN` is shorter than 4 bytes and is not masked"),
+        "{}",
+        ran.log(0)
+    );
+}

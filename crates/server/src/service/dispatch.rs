@@ -158,7 +158,18 @@ fn check_inputs(inputs: &Inputs) -> Result<()> {
             format!("at most {MAX_INPUTS_BYTES} bytes of JSON"),
         ));
     }
-    Ok(())
+    // What a pipeline declares is seen later, where it can be read; this holds whatever it declares.
+    match flowcd_engine::inputs::check_inputs(&[], inputs) {
+        Err(errors) => Err(Error::invalid(
+            "inputs.env",
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; "),
+        )),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// Asks the repository which commit the ref points to.

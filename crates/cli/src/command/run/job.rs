@@ -163,10 +163,11 @@ fn secrets_of_file(path: &PathBuf) -> Result<BTreeMap<String, SecretString>, Fai
                 .map_err(|_| wrong("expected a mapping of names to text".to_owned()))?;
             let text_of = |(name, value): (String, Value)| match value {
                 Value::String(text) => Ok((name, text)),
-                Value::Number(_) | Value::Bool(_) => Ok((name, value.to_string())),
-                Value::Null | Value::Array(_) | Value::Object(_) => {
-                    Err(wrong(format!("`{}` is no text", name.escape_debug())))
-                }
+                // `010` and `yes` would be another value than what is written.
+                _ => Err(wrong(format!(
+                    "`{}` is no text: put its value in quotes",
+                    name.escape_debug()
+                ))),
             };
             document
                 .into_iter()

@@ -8,9 +8,8 @@ mod archive;
 mod place;
 mod store;
 
-use std::path::PathBuf;
-
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{Done, NotDone};
@@ -20,7 +19,7 @@ use crate::{
 };
 
 use self::{
-    archive::Restored,
+    archive::{Named, Restored},
     place::{Place, Roots},
     store::{Entry, Store},
 };
@@ -68,6 +67,27 @@ impl Request {
     }
 }
 
+impl Request {
+    /// The paths by their names in archives.
+    fn named(&self) -> Vec<Named> {
+        let name = |place: &Place| {
+            let digest = Sha256::digest(place.written.trim_end_matches('/').as_bytes());
+            digest
+                .iter()
+                .take(8)
+                .map(|byte| format!("{byte:02x}"))
+                .collect()
+        };
+        let places = self.places.iter();
+        places
+            .map(|place| Named {
+                name: name(place),
+                path: place.path.clone(),
+            })
+            .collect()
+    }
+}
+
 fn check_key(key: &str) -> Result<(), String> {
     if key.len() > MAX_KEY_BYTES {
         return Err(format!("the key is longer than {MAX_KEY_BYTES} bytes"));
@@ -112,7 +132,19 @@ async fn try_restore(call: &Call<'_>, log: &mut StepLog) -> Result<Done, String>
     };
     let is_hit = entry.key == request.key;
     let restored = unpack(call, &store, &entry, &request).await?;
-    let Restored { n_files, n_bytes } = restored;
+    let Restored {
+        n_entries,
+        n_files,
+        n_bytes,
+    } = restored;
+    if n_entries == 0 {
+        log.line(&format!(
+            "What is cached for `{}` was saved from other paths",
+            entry.key
+        ))
+        .await;
+        return Ok(done(&request, false, None));
+    }
     log.line(&format!(
         "Restored `{}`: {n_files} files, {n_bytes} bytes",
         entry.key
@@ -148,7 +180,7 @@ async fn unpack(
 ) -> Result<Restored, String> {
     let scratch = Scratch::make(call.tmp)?;
     let file = store.read(entry, &scratch.path("archive")).await?;
-    let places: Vec<PathBuf> = request.places.iter().map(|it| it.path.clone()).collect();
+    let places = request.named();
     on_a_thread(move |stop| archive::unpack(file, &places, stop)).await
 }
 
@@ -185,7 +217,7 @@ async fn try_save(call: &Call<'_>, log: &mut StepLog) -> Result<(), String> {
     };
     let scratch = Scratch::make(call.tmp)?;
     let path = scratch.path("archive");
-    let places = request.places.iter().map(|it| it.path.clone()).collect();
+    let places = request.named();
     let target = path.clone();
     let packed = on_a_thread(move |stop| archive::pack(&target, places, stop)).await?;
     if packed.n_entries == 0 {

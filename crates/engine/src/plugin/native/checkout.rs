@@ -20,6 +20,11 @@ use crate::{
 /// Runs it.
 pub(super) async fn run(call: &Call<'_>, kept: &Kept, log: &mut StepLog) -> Result<Done, NotDone> {
     let inputs = Inputs(&call.inputs);
+    if is_there_already(call, &inputs)? {
+        log.line("The run is on a folder, which is taken as it is: nothing is checked out")
+            .await;
+        return Ok(Done::default());
+    }
     let url = url(call, &inputs)?;
     let credential = credential(call, &inputs, &url)?;
     let (commit, git_ref) = commit(call, &inputs, &url, credential.as_ref()).await?;
@@ -63,6 +68,20 @@ pub(super) async fn run(call: &Call<'_>, kept: &Kept, log: &mut StepLog) -> Resu
     .await;
     kept.keep(checked_out);
     Ok(Done::default())
+}
+
+/// Whether the repository is the one whose working tree the run is on. A pipeline that begins with its own checkout
+/// runs on a server and on the files of a folder alike.
+fn is_there_already(call: &Call<'_>, inputs: &Inputs<'_>) -> Result<bool, String> {
+    if call.checkout.is_some() || inputs.text(&["exec_dir", "execDir"])?.is_some() {
+        return Ok(false);
+    }
+    let own = call.context.pointer("/$variables/git/clone_url");
+    let own = own.and_then(serde_json::Value::as_str);
+    Ok(match inputs.text(&["clone_url", "cloneUrl"])? {
+        None => true,
+        Some(named) => own == Some(named.as_str()),
+    })
 }
 
 /// The repository: the one that is named, else the run's own.

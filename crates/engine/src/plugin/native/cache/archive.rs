@@ -1,13 +1,16 @@
 //! Folders into one file, and back: a tar archive, compressed with zstd.
 //!
-//! An entry is named by the number of its path among the inputs, so that what was saved from one place can be restored
-//! to another one. What comes out of an archive is only files, folders and links inside of the places: an archive is
+//! An entry is named by the path as the pipeline writes it, hashed, so that what was saved from one path is restored to
+//! that one alone, wherever it is by then. What comes out of an archive is only files, folders and links inside of the places: an archive is
 //! as trustworthy as the run that made it.
 
 mod pack;
 mod unpack;
 
-use std::io::{self, Read};
+use std::{
+    io::{self, Read},
+    path::PathBuf,
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +18,13 @@ pub(super) use self::{
     pack::pack,
     unpack::{Restored, unpack},
 };
+
+/// A path that is cached: its name in archives, and where it is.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+}
 
 /// What an archive may hold, before it is compressed.
 const MAX_CONTENT_BYTES: u64 = 16 * 1024 * 1024 * 1024;

@@ -8,6 +8,8 @@ use crate::plugin::Call;
 pub(super) struct Place {
     /// Where it is. No part of it that exists is a link to outside.
     pub(super) path: PathBuf,
+    /// What the pipeline calls it.
+    pub(super) written: String,
 }
 
 /// The folders of a run, with every link resolved.
@@ -49,7 +51,10 @@ impl Roots {
                 "the path `{written}` is neither in the workspace nor in the run's home"
             ));
         }
-        Ok(Place { path: resolved })
+        Ok(Place {
+            path: resolved,
+            written: written.to_owned(),
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use tar::{Builder, EntryType, Header};
 use tokio_util::sync::CancellationToken;
 
-use super::{MAX_CONTENT_BYTES, MAX_ENTRIES, Stoppable, check, too_much};
+use super::{MAX_CONTENT_BYTES, MAX_ENTRIES, Named, Stoppable, check, too_much};
 
 /// The largest archive.
 const MAX_ARCHIVE_BYTES: u64 = 2 * 1024 * 1024 * 1024;
@@ -30,7 +30,7 @@ pub(in super::super) struct Packed {
 /// Packs what is at `places` into a new file. A place that is not there is left out. It blocks.
 pub(in super::super) fn pack(
     target: &Path,
-    places: Vec<PathBuf>,
+    places: Vec<Named>,
     stop: &CancellationToken,
 ) -> Result<Packed, String> {
     let mut packer = Packer {
@@ -57,7 +57,7 @@ struct Packer<'a> {
 type Target = Builder<zstd::Encoder<'static, Limited<BufWriter<File>>>>;
 
 impl Packer<'_> {
-    fn pack(&mut self, target: &Path, places: Vec<PathBuf>) -> io::Result<()> {
+    fn pack(&mut self, target: &Path, places: Vec<Named>) -> io::Result<()> {
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -71,8 +71,7 @@ impl Packer<'_> {
         // A stack and no recursion, because folders can be nested deeper than a thread's stack.
         let mut waiting: Vec<(PathBuf, PathBuf)> = places
             .into_iter()
-            .enumerate()
-            .map(|(number, place)| (place, PathBuf::from(number.to_string())))
+            .map(|place| (place.path, PathBuf::from(place.name)))
             .rev()
             .collect();
         while let Some((path, name)) = waiting.pop() {

@@ -11,11 +11,13 @@ use std::{
 use tar::{Archive, EntryType};
 use tokio_util::sync::CancellationToken;
 
-use super::{MAX_CONTENT_BYTES, MAX_ENTRIES, Stoppable, check, too_much};
+use super::{MAX_CONTENT_BYTES, MAX_ENTRIES, Named, Stoppable, check, too_much};
 
 /// What came out of an archive.
 #[derive(Debug, Default)]
 pub(in super::super) struct Restored {
+    /// Files, folders and links.
+    pub(in super::super) n_entries: u64,
     pub(in super::super) n_files: u64,
     pub(in super::super) n_bytes: u64,
 }
@@ -23,7 +25,7 @@ pub(in super::super) struct Restored {
 /// Puts what is in an archive to its places, over what is there. It blocks.
 pub(in super::super) fn unpack(
     archive: File,
-    places: &[PathBuf],
+    places: &[Named],
     stop: &CancellationToken,
 ) -> Result<Restored, String> {
     let mut unpacker = Unpacker {
@@ -50,10 +52,10 @@ struct Unpacker<'a> {
 }
 
 impl Unpacker<'_> {
-    fn unpack(&mut self, archive: File, places: &[PathBuf]) -> io::Result<()> {
+    fn unpack(&mut self, archive: File, places: &[Named]) -> io::Result<()> {
         // Before anything of the archive is there: a link that it brings cannot be on the way to a place then, and a
         // folder is never replaced by a link.
-        for parent in places.iter().filter_map(|place| place.parent()) {
+        for parent in places.iter().filter_map(|place| place.path.parent()) {
             fs::create_dir_all(parent)?;
         }
         let decoder = zstd::Decoder::new(BufReader::new(archive))?;
@@ -65,10 +67,11 @@ impl Unpacker<'_> {
                 return Err(too_much("entries"));
             }
             let mut entry = entry?;
-            let (number, inner) = split(&entry.path()?)?;
-            // The pipeline may name fewer paths than when it was saved.
-            if let Some(place) = places.get(number) {
-                self.restore(place, &inner, &mut entry)?;
+            let (name, inner) = split(&entry.path()?)?;
+            // The pipeline may name other paths than when it was saved.
+            if let Some(place) = places.iter().find(|place| place.name == name) {
+                self.restored.n_entries += 1;
+                self.restore(&place.path, &inner, &mut entry)?;
             }
         }
         for (folder, mode) in self.folders.iter().rev() {
@@ -161,19 +164,19 @@ impl Unpacker<'_> {
     }
 }
 
-/// The number of the path, and what is below it, of an entry's name.
-fn split(name: &Path) -> io::Result<(usize, PathBuf)> {
+/// The name of the path, and what is below it, of an entry's name.
+fn split(name: &Path) -> io::Result<(String, PathBuf)> {
     let mut parts = name.components();
-    let number = match parts.next() {
-        Some(Component::Normal(number)) => number.to_str().and_then(|text| text.parse().ok()),
+    let first = match parts.next() {
+        Some(Component::Normal(first)) => first.to_str().map(str::to_owned),
         _ => None,
     };
     let inner = parts.as_path();
     let is_plain = inner
         .components()
         .all(|part| matches!(part, Component::Normal(_)));
-    match number {
-        Some(number) if is_plain => Ok((number, inner.to_owned())),
+    match first {
+        Some(first) if is_plain => Ok((first, inner.to_owned())),
         _ => Err(malformed("an entry outside of the paths")),
     }
 }
