@@ -234,6 +234,14 @@ async fn inputs_secrets_variables_and_contexts_come_from_flags_and_files() {
         .await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(folder.read("joined"), "canary of json12345678true");
+    // What would become another value than the one written is refused.
+    folder.write("secrets.yaml", "ONE: 0123\n");
+    let ended = folder
+        .run(&[&args[..], &["--secrets-file", "secrets.yaml"]].concat())
+        .await;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("`ONE` is no text"), "{ended:?}");
+    assert!(!ended.stderr.contains("123"), "{ended:?}");
 }
 
 #[tokio::test]

@@ -163,7 +163,10 @@ fn secrets_of_file(path: &PathBuf) -> Result<BTreeMap<String, SecretString>, Fai
                 .map_err(|_| wrong("expected a mapping of names to text".to_owned()))?;
             let text_of = |(name, value): (String, Value)| match value {
                 Value::String(text) => Ok((name, text)),
-                // `010` and `yes` would be another value than what is written.
+                Value::Number(_) | Value::Bool(_) if extension == Some("json") => {
+                    Ok((name, value.to_string()))
+                }
+                // In YAML, `010` and `yes` would be another value than what is written.
                 _ => Err(wrong(format!(
                     "`{}` is no text: put its value in quotes",
                     name.escape_debug()
