@@ -3,7 +3,7 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    path::{Path, PathBuf},
+    path::Path,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -12,14 +12,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::ExposeSecret;
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
-    process::{Child, Command},
+    process::Command,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{Credential, GitError, RepoUrl, failure, trace::Trace};
 use crate::{
     mask::MaskSet,
-    process::{DEFAULT_PATH, MARKER_VARIABLE, ProcessGroup},
+    process::{DEFAULT_PATH, MARKER_VARIABLE, ProcessGroup, find_program},
 };
 
 /// What is kept of git's output. A hostile server can make it say as much as it likes.
@@ -91,7 +91,9 @@ impl Git {
         args: &[OsString],
         remote: Option<Remote<'_>>,
     ) -> Result<Vec<u8>, GitError> {
-        let mut command = Command::new(find_program("git", &self.path));
+        // An absolute path lets the standard library start it without a fork.
+        let git = find_program("git", &self.path, Path::new("/"));
+        let mut command = Command::new(git.as_deref().unwrap_or(Path::new("git")));
         command
             .args(args)
             .env_clear()
@@ -114,11 +116,11 @@ impl Git {
         let (stdout, stderr, status) = tokio::select! {
             finished = finish => finished,
             () = self.cancel.cancelled() => {
-                end(child, &group).await;
+                group.end(child, GRACE_PERIOD).await;
                 return Err(GitError::Cancelled { operation });
             }
             () = tokio::time::sleep(self.timeout) => {
-                end(child, &group).await;
+                group.end(child, GRACE_PERIOD).await;
                 return Err(GitError::TimedOut { operation, seconds: self.timeout.as_secs() });
             }
         };
@@ -237,22 +239,6 @@ fn scrub(stderr: &[u8], credential: Option<&Credential>) -> String {
         .filter(|c| !c.is_control())
         .take(MAX_CHARS)
         .collect()
-}
-
-/// Where `name` is. An absolute path lets the standard library start it without a fork.
-fn find_program(name: &str, path: &str) -> PathBuf {
-    std::env::split_paths(path)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file())
-        .unwrap_or_else(|| Path::new(name).to_owned())
-}
-
-async fn end(mut child: Child, group: &ProcessGroup) {
-    group.terminate();
-    // Whether it ended in time or not: what is left of the group is killed, and `kill_on_drop` reaps the child.
-    let _ = tokio::time::timeout(GRACE_PERIOD, child.wait()).await;
-    group.kill();
 }
 
 /// Reads to the end, and keeps the first `limit` bytes.

@@ -85,11 +85,11 @@ impl Capture<'_> {
         let ((), mut output, error, end) = tokio::select! {
             finished = finish => finished,
             () = self.cancel.cancelled() => {
-                end_group(child, &group).await;
+                group.end(child, GRACE_PERIOD).await;
                 return Err(PluginError::Cancelled);
             }
             () = tokio::time::sleep(self.timeout) => {
-                end_group(child, &group).await;
+                group.end(child, GRACE_PERIOD).await;
                 let seconds = self.timeout.as_secs();
                 return Err(PluginError::Failed(format!("`{name}` took more than {seconds} seconds")));
             }
@@ -115,13 +115,6 @@ impl Capture<'_> {
             .stderr(Stdio::piped())
             .spawn()
     }
-}
-
-async fn end_group(mut child: Child, group: &ProcessGroup) {
-    group.terminate();
-    // Whether it ended in time or not: what is left of the group is killed, and `kill_on_drop` reaps the child.
-    let _ = tokio::time::timeout(GRACE_PERIOD, child.wait()).await;
-    group.kill();
 }
 
 /// Reads to the end, and keeps the last bytes: what went wrong is said last.

@@ -1,5 +1,7 @@
 //! Process groups: a shell and everything that it starts, unless that goes out of its way.
 
+use std::time::Duration;
+
 use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
@@ -29,6 +31,14 @@ impl ProcessGroup {
     /// is called as soon as the leader was waited for, not later.
     pub(crate) fn kill(&self) {
         self.send(Signal::SIGKILL);
+    }
+
+    /// Ends the group of `child`: asks it to, and kills what is left of it after `grace_period`.
+    pub(crate) async fn end(&self, mut child: Child, grace_period: Duration) {
+        self.terminate();
+        // Whether it ended in time or not: what is left of the group is killed, and `kill_on_drop` reaps the child.
+        let _ = tokio::time::timeout(grace_period, child.wait()).await;
+        self.kill();
     }
 
     /// Whether there is any process in the group, also one that has ended and was not waited for.
