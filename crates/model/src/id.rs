@@ -110,6 +110,8 @@ id! {
     TaskId;
     /// The id of a token's row; not the token.
     TokenId;
+    /// The id of a delivery.
+    DeliveryId;
 }
 
 #[cfg(test)]

@@ -6,12 +6,15 @@
 //! from them.
 
 pub mod application;
+pub mod delivery;
 pub mod dispatch;
 pub mod envelope;
+pub mod event;
 pub mod id;
 pub mod log;
 pub mod page;
 pub mod pipeline;
+pub mod provider;
 pub mod secret;
 pub mod step;
 pub mod system;

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    application::Provider,
     dispatch::Inputs,
-    id::{AppId, TaskId, UserId},
+    event::HostEvent,
+    id::{AppId, DeliveryId, TaskId, UserId},
     step::Step,
     time::Millis,
 };
@@ -94,6 +96,99 @@ pub enum TriggerType {
     Manual,
     /// `POST dispatch/redeploy`.
     Redeploy,
+    /// A webhook of GitHub.
+    Github,
+    /// A webhook of Gitee.
+    Gitee,
+    /// A webhook of GitLab.
+    Gitlab,
+    /// A webhook of Codeup.
+    Codeup,
+    /// A webhook of Gitea.
+    Gitea,
+    /// A webhook that a plain repository's hook sent.
+    Git,
+    /// The clock.
+    Schedule,
+    /// A look at the repository found a commit that no webhook had told of.
+    Poll,
+}
+
+impl TriggerType {
+    /// Every type.
+    pub const ALL: [Self; 10] = [
+        Self::Manual,
+        Self::Redeploy,
+        Self::Github,
+        Self::Gitee,
+        Self::Gitlab,
+        Self::Codeup,
+        Self::Gitea,
+        Self::Git,
+        Self::Schedule,
+        Self::Poll,
+    ];
+
+    /// The name used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Redeploy => "redeploy",
+            Self::Github => Provider::Github.as_str(),
+            Self::Gitee => Provider::Gitee.as_str(),
+            Self::Gitlab => Provider::Gitlab.as_str(),
+            Self::Codeup => Provider::Codeup.as_str(),
+            Self::Gitea => Provider::Gitea.as_str(),
+            Self::Git => Provider::Git.as_str(),
+            Self::Schedule => "schedule",
+            Self::Poll => "poll",
+        }
+    }
+}
+
+impl From<Provider> for TriggerType {
+    /// The type of the tasks that a provider's webhooks make.
+    fn from(provider: Provider) -> Self {
+        match provider {
+            Provider::Github => Self::Github,
+            Provider::Gitee => Self::Gitee,
+            Provider::Gitlab => Self::Gitlab,
+            Provider::Codeup => Self::Codeup,
+            Provider::Gitea => Self::Gitea,
+            Provider::Git => Self::Git,
+        }
+    }
+}
+
+impl fmt::Display for TriggerType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Text that is no trigger type.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct UnknownTriggerType;
+
+impl fmt::Display for UnknownTriggerType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "a task is triggered by manual, redeploy, github, gitee, gitlab, codeup, gitea, git, schedule or poll",
+        )
+    }
+}
+
+impl std::error::Error for UnknownTriggerType {}
+
+impl FromStr for TriggerType {
+    type Err = UnknownTriggerType;
+
+    fn from_str(text: &str) -> Result<Self, UnknownTriggerType> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(UnknownTriggerType)
+    }
 }
 
 /// A deployment of an application.
@@ -117,9 +212,11 @@ pub struct Task {
     pub steps: Option<Vec<Step>>,
     /// The commit's message, or the one given at dispatch.
     pub message: String,
-    /// The commit that is deployed: 40 (SHA-1) or 64 (SHA-256) hexadecimal digits.
+    /// The commit that is deployed: 40 (SHA-1) or 64 (SHA-256) hexadecimal digits. Empty while the task has yet to ask
+    /// the repository where `ref` points, as those of a schedule or of a release do when they begin.
     pub commit: String,
-    /// The full name of the ref, `refs/heads/main` for instance; absent where there is none.
+    /// The full name of the ref, `refs/heads/main` for instance, or of a pull request's head,
+    /// `refs/pull/7/head`; absent where there is none.
     #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
     pub git_ref: Option<String>,
     /// The ref without `refs/heads/` or `refs/tags/`.
@@ -132,6 +229,23 @@ pub struct Task {
     /// What made the task.
     #[serde(rename = "triggerType")]
     pub trigger_type: TriggerType,
+    /// The delivery that made the task.
+    #[serde(
+        default,
+        rename = "deliveryId",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub delivery_id: Option<DeliveryId>,
+    /// What on the Git host led to the task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<HostEvent>,
+    /// Whether the code comes from a fork and runs without secrets.
+    #[serde(
+        default,
+        rename = "isUntrusted",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub is_untrusted: bool,
     /// The task that this one runs again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redelivery: Option<TaskId>,

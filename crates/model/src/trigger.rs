@@ -48,6 +48,9 @@ pub struct ProviderTrigger {
     /// Which pull requests, by type, target and source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_request: Option<PullRequestRules>,
+    /// When to deploy by the clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Vec<ScheduleRule>>,
 }
 
 /// An event of the host and what must hold for it.
@@ -62,6 +65,17 @@ pub struct EventRule {
     /// The pipeline file to run, relative to the repository's root.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// Only pushes that change a file of this kind: globs, relative to the repository's root. A push whose changed
+    /// files the host does not tell in full passes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// Not pushes that change files of this kind alone.
+    #[serde(
+        default,
+        rename = "paths-ignore",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub paths_ignore: Vec<String>,
 }
 
 /// Rules for pushes.
@@ -74,6 +88,20 @@ pub struct PushRules {
     /// Which tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<Patterns<String>>,
+    /// The pipeline file to run, relative to the repository's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// Only pushes that change a file of this kind: globs, relative to the repository's root. A push whose changed
+    /// files the host does not tell in full passes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<String>,
+    /// Not pushes that change files of this kind alone.
+    #[serde(
+        default,
+        rename = "paths-ignore",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub paths_ignore: Vec<String>,
 }
 
 /// Rules for pull requests by their target branch.
@@ -83,6 +111,9 @@ pub struct PrRules {
     /// Which target branches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branches: Option<Patterns<String>>,
+    /// The pipeline file to run, relative to the repository's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
 }
 
 /// Rules for pull requests by type, target and source.
@@ -95,6 +126,52 @@ pub struct PullRequestRules {
     /// Which pairs of branches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branches: Option<Patterns<BranchPair>>,
+    /// The pipeline file to run, relative to the repository's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+}
+
+/// A time to deploy at, again and again.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleRule {
+    /// When: minute, hour, day of the month, month, day of the week, as cron has them.
+    #[schema(example = "30 4 * * mon-fri")]
+    pub cron: String,
+    /// The time zone that `cron` is meant in, `Asia/Shanghai` for instance; UTC when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timezone: Option<String>,
+    /// The full name of the branch or tag to deploy. The task asks the repository where it points.
+    #[serde(rename = "ref")]
+    #[schema(example = "refs/heads/main")]
+    pub git_ref: String,
+    /// The pipeline file to run, relative to the repository's root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// What the pipeline's expressions find as `inputs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub inputs: Option<crate::dispatch::Inputs>,
+    /// What becomes of times that pass while no server runs.
+    #[serde(default, skip_serializing_if = "Missed::is_default")]
+    pub missed: Missed,
+}
+
+/// What becomes of times of a schedule that pass while no server runs.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Missed {
+    /// They are left out, and a delivery says so.
+    #[default]
+    Skip,
+    /// One deployment makes up for all of them.
+    Run,
+}
+
+impl Missed {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What happened to a pull request.
@@ -111,6 +188,19 @@ pub enum PullRequestType {
     Merged,
     /// Commits were pushed to it.
     Synchronize,
+}
+
+impl PullRequestType {
+    /// The name used on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Closed => "closed",
+            Self::Reopened => "reopened",
+            Self::Merged => "merged",
+            Self::Synchronize => "synchronize",
+        }
+    }
 }
 
 /// Four lists of patterns; `exclude` beats the others.

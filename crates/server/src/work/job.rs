@@ -96,7 +96,7 @@ fn contexts(
     let task_context = object(json!({ "id": task.id, "number": task.number, "url": url }));
     let trigger = object(json!({
         "type": task.trigger_type,
-        "interceptor": format!("{}_dispatch", trigger_name(task)),
+        "interceptor": format!("{}_dispatch", task.trigger_type),
         "template": pipeline_file,
         "redelivery": task.redelivery,
     }));
@@ -107,13 +107,6 @@ fn contexts(
         trigger,
         inputs: task.inputs.clone(),
         overlay: Map::new(),
-    }
-}
-
-fn trigger_name(task: &Task) -> &'static str {
-    match task.trigger_type {
-        flowcd_model::task::TriggerType::Manual => "manual",
-        flowcd_model::task::TriggerType::Redeploy => "redeploy",
     }
 }
 

@@ -9,11 +9,7 @@ use flowcd_model::{
     time::Millis,
 };
 
-use super::{
-    TaskInsert, TaskRemoval, find_locked,
-    row::{TaskRow, trigger_name},
-    tally,
-};
+use super::{TaskInsert, TaskRemoval, find_locked, row::TaskRow, tally};
 use crate::{
     IdempotencyRecord, Result, Store,
     conn::{Conn, on_backend},
@@ -116,7 +112,7 @@ fn create(conn: &mut Conn, insert: &TaskInsert) -> Result<Option<TaskRow>> {
         git_ref: insert.git_ref.as_deref(),
         owner: &owner,
         repo_name: &repo_name,
-        trigger_type: trigger_name(insert.trigger_type),
+        trigger_type: insert.trigger_type.as_str(),
         redelivery: insert.redelivery.as_ref().map(TaskId::as_str),
         inputs: &to_json("inputs", &insert.inputs)?,
         pipeline_file: &insert.pipeline_file,

@@ -3,12 +3,12 @@
 use diesel::{Queryable, Selectable};
 use flowcd_model::{
     step::Step,
-    task::{LatestTask, Task, TaskStatus, TriggerType},
+    task::{LatestTask, Task, TaskStatus},
     time::Millis,
 };
 
 use super::TaskInsert;
-use crate::{Error, Result, row::RowId, schema::tasks};
+use crate::{Result, row::RowId, schema::tasks};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = tasks)]
@@ -38,13 +38,6 @@ pub(super) struct TaskRow {
     finished_time: Option<i64>,
 }
 
-pub(super) fn trigger_name(trigger_type: TriggerType) -> &'static str {
-    match trigger_type {
-        TriggerType::Manual => "manual",
-        TriggerType::Redeploy => "redeploy",
-    }
-}
-
 /// The ref without `refs/heads/` or `refs/tags/`.
 fn branch(git_ref: &str) -> &str {
     git_ref
@@ -70,18 +63,6 @@ impl TaskRow {
         self.row_id().optional_json("steps", self.steps.as_deref())
     }
 
-    fn read_trigger_type(&self) -> Result<TriggerType> {
-        match self.trigger_type.as_str() {
-            "manual" => Ok(TriggerType::Manual),
-            "redeploy" => Ok(TriggerType::Redeploy),
-            _ => Err(Error::CorruptRow {
-                table: "tasks",
-                id: self.id.clone(),
-                reason: "its `trigger_type` is malformed".to_owned(),
-            }),
-        }
-    }
-
     pub(super) fn read(self) -> Result<Task> {
         let row = self.row_id();
         Ok(Task {
@@ -92,11 +73,14 @@ impl TaskRow {
             status: self.read_status()?,
             is_cancel_requested: self.is_cancel_requested,
             steps: self.read_steps()?,
-            trigger_type: self.read_trigger_type()?,
+            trigger_type: row.name("trigger_type", &self.trigger_type)?,
             redelivery: match &self.redelivery {
                 Some(id) => Some(row.text("redelivery", id.clone())?),
                 None => None,
             },
+            delivery_id: None,
+            event: None,
+            is_untrusted: false,
             inputs: row.json("inputs", &self.inputs)?,
             is_debug: self.use_debug,
             summary: None,
