@@ -147,6 +147,21 @@ pub struct Application {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub envs: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Whether pull requests from forks run with the secrets, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fork_secrets: bool,
+    /// The webhook at the repository's host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
+    /// How often the repository is looked at for commits that no webhook told of, in seconds; absent when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_seconds: Option<i64>,
+    /// When it was last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polled_time: Option<Millis>,
+    /// Why the last look failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_problem: Option<String>,
     /// Its newest task; absent before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest_task: Option<LatestTask>,
@@ -156,8 +171,24 @@ pub struct Application {
     pub updated_time: Millis,
 }
 
-/// An application to make.
+/// The webhook of an application at the repository's host.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhook {
+    /// Where the host is to send to.
+    pub url: String,
+    /// Whether it was installed, with the owner's account on the host.
+    pub is_installed: bool,
+    /// Its id on the host, where it was installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook_id: Option<String>,
+    /// Why it was not installed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// An application to make.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewApplication {
     /// The repository's name.
@@ -192,6 +223,17 @@ pub struct NewApplication {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub envs: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Whether pull requests from forks run with the secrets, too: whoever can open one can then read them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fork_secrets: bool,
+    /// How often to look at the repository for commits that no webhook told of, in seconds, from 30 to 86,400; not at
+    /// all when it is absent or 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 86_400)]
+    pub poll_seconds: Option<i64>,
+    /// `false` leaves the webhook at the host to you; else it is installed where you have stored a token for the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub install_webhook: Option<bool>,
 }
 
 fn text_or_number<'de, D: serde::Deserializer<'de>>(
@@ -219,12 +261,15 @@ pub struct CreatedApplication {
     /// The secret to install with the repository's webhook, shown this once.
     #[serde(rename = "webhookSecret")]
     pub webhook_secret: String,
+    /// The webhook at the host: what to install there where that was not done.
+    pub webhook: Webhook,
 }
 
 impl fmt::Debug for CreatedApplication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CreatedApplication")
             .field("id", &self.id)
+            .field("webhook", &self.webhook)
             .finish_non_exhaustive()
     }
 }
@@ -255,6 +300,17 @@ pub struct ApplicationPatch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub envs: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Whether pull requests from forks run with the secrets, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork_secrets: Option<bool>,
+    /// How often to look at the repository for commits that no webhook told of, in seconds; 0 ends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 86_400)]
+    pub poll_seconds: Option<i64>,
+    /// `true` installs the webhook at the host, or installs it again; `false` removes it. When it is absent, one that
+    /// is installed is brought in line with a changed trigger or URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub install_webhook: Option<bool>,
 }
 
 impl ApplicationPatch {
@@ -268,6 +324,9 @@ impl ApplicationPatch {
             description: None,
             repo_url: None,
             envs: None,
+            fork_secrets: None,
+            poll_seconds: None,
+            install_webhook: None,
         }
     }
 }

@@ -338,6 +338,8 @@ pub struct Explanation {
     pub message: String,
     /// The pipeline files that would run, each as a task of its own.
     pub pipeline_files: Vec<String>,
-    /// Whether it would run without secrets, because the code comes from a fork.
-    pub is_untrusted: bool,
+    /// Whether the code comes from a fork.
+    pub is_fork: bool,
+    /// Whether it would run with the secrets of the application.
+    pub has_secrets: bool,
 }

@@ -65,6 +65,13 @@ macro_rules! id {
                 Self(generate(Millis::now()))
             }
 
+            /// What sorts before every id made at `time` or later, and after every one made before.
+            pub fn first_of(time: Millis) -> Self {
+                let mut id = generate(time);
+                id.replace_range(TIME_CHARS.., "00000000");
+                Self(id)
+            }
+
             /// The id as text.
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -239,13 +239,9 @@ pub struct Task {
     /// What on the Git host led to the task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<HostEvent>,
-    /// Whether the code comes from a fork and runs without secrets.
-    #[serde(
-        default,
-        rename = "isUntrusted",
-        skip_serializing_if = "std::ops::Not::not"
-    )]
-    pub is_untrusted: bool,
+    /// Whether the code comes from a fork: it runs without secrets, unless the application allows them.
+    #[serde(default, rename = "isFork", skip_serializing_if = "std::ops::Not::not")]
+    pub is_fork: bool,
     /// The task that this one runs again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redelivery: Option<TaskId>,

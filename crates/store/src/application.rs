@@ -11,20 +11,22 @@ use diesel::{
     SelectableHelper,
 };
 use flowcd_model::{
-    application::{Application, ApplicationPatch, NewApplication},
+    application::{Application, ApplicationPatch, NewApplication, Webhook},
     id::{AppId, TaskId, UserId},
     secret::{SecretNames, Secrets},
     time::Millis,
 };
 
+pub(crate) use webhook::webhook_target_of;
 pub use webhook::{WebhookSecret, WebhookSecrets};
 use webhook::{adopt_secrets, hide_secrets, webhook_aad};
 
 use crate::{
     Error, IdempotencyRecord, Keyring, Result, Store,
     conn::{Conn, on_backend},
-    idempotency,
+    idempotency, poll,
     row::{RowId, clean, to_json},
+    schedule::{self, ScheduleInsert},
     schema::applications,
     seal::Aad,
 };
@@ -40,6 +42,10 @@ pub struct ApplicationInsert {
     pub new: NewApplication,
     /// What its webhooks are signed with.
     pub webhook_secrets: WebhookSecrets,
+    /// The webhook at the host, as far as it is known.
+    pub webhook: Webhook,
+    /// When its schedules come due.
+    pub schedules: Vec<ScheduleInsert>,
 }
 
 /// How the deletion of an application went.
@@ -73,6 +79,11 @@ pub(crate) struct ApplicationRow {
     latest_task: Option<String>,
     created_time: i64,
     updated_time: i64,
+    fork_secrets: bool,
+    webhook: Option<String>,
+    poll_seconds: Option<i64>,
+    polled_time: Option<i64>,
+    poll_problem: Option<String>,
 }
 
 #[derive(Insertable)]
@@ -93,6 +104,10 @@ struct NewApplicationRow<'a> {
     envs: Option<&'a str>,
     created_time: i64,
     updated_time: i64,
+    fork_secrets: bool,
+    webhook: Option<&'a str>,
+    poll_seconds: Option<i64>,
+    poll_time: Option<i64>,
 }
 
 impl ApplicationRow {
@@ -108,6 +123,11 @@ impl ApplicationRow {
             secrets: row.json("secret_names", &self.secret_names)?,
             envs: row.optional_json("envs", self.envs.as_deref())?,
             latest_task: row.optional_json("latest_task", self.latest_task.as_deref())?,
+            webhook: row.optional_json("webhook", self.webhook.as_deref())?,
+            fork_secrets: self.fork_secrets,
+            poll_seconds: self.poll_seconds,
+            polled_time: self.polled_time.map(Millis),
+            poll_problem: self.poll_problem,
             provider_repo_id: self.provider_repo_id,
             repo_name: self.repo_name,
             owner: self.owner,
@@ -195,6 +215,21 @@ fn lock(conn: &mut Conn, user_id: &UserId, id: &AppId) -> Result<bool> {
 }
 
 impl Store {
+    /// Keeps what is known of an application's webhook at its host.
+    pub async fn set_webhook(&self, id: &AppId, webhook: &Webhook) -> Result<()> {
+        let id = id.clone();
+        let webhook = to_json("webhook", webhook)?;
+        self.write(move |conn| {
+            on_backend!(conn, |conn| diesel::update(
+                applications::table.find(id.as_str())
+            )
+            .set(applications::webhook.eq(&webhook))
+            .execute(conn))?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Makes an application. [`Error::DuplicateApplication`] when the user has one for this repository.
     pub async fn create_application(
         &self,
@@ -223,11 +258,12 @@ impl Store {
     /// Changes an application of the user; `None` when he has no such one.
     ///
     /// A webhook secret that is stored stays, whatever the new trigger says; one for a provider that has none is
-    /// taken from it.
+    /// taken from it. `schedules` are those of the new trigger; entries that were there before keep their time.
     pub async fn update_application(
         &self,
         user_id: &UserId,
         patch: ApplicationPatch,
+        schedules: Option<Vec<ScheduleInsert>>,
     ) -> Result<Option<Application>> {
         let user_id = user_id.clone();
         let keyring = self.inner.keyring.clone();
@@ -236,6 +272,9 @@ impl Store {
                 return Ok(None);
             }
             update(conn, &keyring, &patch)?;
+            if let Some(schedules) = &schedules {
+                schedule::replace(conn, &patch.app_id, schedules)?;
+            }
             find(conn, &user_id, &patch.app_id)?
                 .map(ApplicationRow::read)
                 .transpose()
@@ -250,8 +289,11 @@ fn create(conn: &mut Conn, keyring: &Keyring, insert: &ApplicationInsert) -> Res
         user_id,
         new,
         webhook_secrets,
+        webhook,
+        schedules,
     } = insert;
     let now = Millis::now();
+    let poll_seconds = new.poll_seconds.filter(|seconds| *seconds > 0);
     let webhook_secrets = webhook_secrets.to_map();
     let provider_repo_id = match &new.provider_repo_id {
         Some(repo_id) => repo_id.clone(),
@@ -278,6 +320,10 @@ fn create(conn: &mut Conn, keyring: &Keyring, insert: &ApplicationInsert) -> Res
         envs: envs.as_deref(),
         created_time: now.0,
         updated_time: now.0,
+        fork_secrets: new.fork_secrets,
+        webhook: Some(&to_json("webhook", webhook)?),
+        poll_seconds,
+        poll_time: poll_seconds.map(|_| now.0),
     };
     let inserted = on_backend!(conn, |conn| diesel::insert_into(applications::table)
         .values(&row)
@@ -286,7 +332,11 @@ fn create(conn: &mut Conn, keyring: &Keyring, insert: &ApplicationInsert) -> Res
     .map_err(Error::Database);
     match inserted {
         Err(err) if err.is_unique_violation() => Err(Error::DuplicateApplication),
-        inserted => inserted?.read(),
+        inserted => {
+            let application = inserted?.read()?;
+            schedule::replace(conn, id, schedules)?;
+            Ok(application)
+        }
     }
 }
 
@@ -324,7 +374,13 @@ fn update(conn: &mut Conn, keyring: &Keyring, patch: &ApplicationPatch) -> Resul
             .set(applications::envs.eq(&envs))
             .execute(conn))?;
     }
+    if let Some(seconds) = patch.poll_seconds {
+        poll::set(conn, &patch.app_id, seconds)?;
+    }
     let texts = (
+        patch
+            .fork_secrets
+            .map(|is_allowed| applications::fork_secrets.eq(is_allowed)),
         patch
             .description
             .as_deref()

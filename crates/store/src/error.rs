@@ -112,6 +112,17 @@ impl Error {
         )
     }
 
+    /// Whether a row that is referred to is gone.
+    pub(crate) fn is_foreign_key_violation(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(diesel::result::Error::DatabaseError(
+                DatabaseErrorKind::ForeignKeyViolation,
+                _
+            ))
+        )
+    }
+
     /// Whether it is a row, or a box in it, that cannot be read.
     pub(crate) fn is_corrupt_row(&self) -> bool {
         matches!(self, Self::CorruptRow { .. })

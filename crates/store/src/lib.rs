@@ -16,9 +16,13 @@ mod seal;
 mod writer;
 
 mod application;
+mod delivery;
 mod idempotency;
 mod log;
 mod password;
+mod poll;
+mod report;
+mod schedule;
 mod session;
 mod task;
 mod token;
@@ -31,9 +35,13 @@ use tokio::sync::Semaphore;
 
 pub use application::{AppDeletion, ApplicationInsert, WebhookSecret, WebhookSecrets};
 pub use conn::{DatabaseUrl, InvalidDatabaseUrl};
+pub use delivery::WebhookTarget;
 pub use error::{Error, Result};
 pub use idempotency::{IdempotencyRecord, StoredResponse};
 pub use log::{LogSize, Segment};
+pub use poll::Refs;
+pub use report::{StatusReport, Told};
+pub use schedule::{DueSchedule, ScheduleInsert};
 pub use seal::{Keyring, KeyringError, SealError};
 pub use task::{
     CancelRequest, Claim, ClaimedTask, Final, Housekeeping, Lease, Progress, TaskInsert,

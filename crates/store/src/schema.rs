@@ -72,6 +72,12 @@ diesel::table! {
         n_cancelled -> BigInt,
         created_time -> BigInt,
         updated_time -> BigInt,
+        fork_secrets -> Bool,
+        webhook -> Nullable<Text>,
+        poll_seconds -> Nullable<BigInt>,
+        poll_time -> Nullable<BigInt>,
+        polled_time -> Nullable<BigInt>,
+        poll_problem -> Nullable<Text>,
     }
 }
 
@@ -105,6 +111,9 @@ diesel::table! {
         finished_time -> Nullable<BigInt>,
         use_debug -> Bool,
         summary -> Nullable<Text>,
+        event -> Nullable<Text>,
+        delivery_id -> Nullable<Text>,
+        is_fork -> Bool,
     }
 }
 
@@ -130,6 +139,56 @@ diesel::table! {
         body_sha256 -> Binary,
         response_box -> Binary,
         created_time -> BigInt,
+    }
+}
+
+diesel::table! {
+    polled_refs (app_id) {
+        app_id -> Text,
+        refs -> Text,
+    }
+}
+
+diesel::table! {
+    deliveries (id) {
+        id -> Text,
+        app_id -> Text,
+        provider -> Text,
+        kind -> Text,
+        delivery_key -> Text,
+        event -> Text,
+        git_ref -> Nullable<Text>,
+        commit_id -> Nullable<Text>,
+        message -> Text,
+        verdict -> Text,
+        reason -> Text,
+        rules -> Text,
+        task_ids -> Text,
+        replay_of -> Nullable<Text>,
+        headers -> Text,
+        body_zstd -> Nullable<Binary>,
+        body_bytes -> BigInt,
+        duration_us -> BigInt,
+        created_time -> BigInt,
+    }
+}
+
+diesel::table! {
+    schedules (app_id, entry) {
+        app_id -> Text,
+        entry -> Text,
+        next_time -> BigInt,
+    }
+}
+
+diesel::table! {
+    status_reports (task_id) {
+        task_id -> Text,
+        wanted -> Text,
+        sent -> Nullable<Text>,
+        n_attempts -> BigInt,
+        next_time -> Nullable<BigInt>,
+        problem -> Nullable<Text>,
     }
 }
 

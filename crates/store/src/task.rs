@@ -21,7 +21,8 @@ use diesel::{
 use flowcd_model::{
     application::Application,
     dispatch::Inputs,
-    id::{AppId, TaskId, UserId},
+    event::HostEvent,
+    id::{AppId, DeliveryId, TaskId, UserId},
     step::Step,
     task::{Task, TaskStatus, TriggerType},
     time::Millis,
@@ -36,6 +37,7 @@ use crate::{
     schema::{applications, tasks},
     session,
 };
+pub(crate) use create::create;
 use row::TaskRow;
 pub(crate) use tally::forget;
 
@@ -50,7 +52,7 @@ pub struct TaskInsert {
     pub user_id: UserId,
     /// The full name of the ref, where there is one.
     pub git_ref: Option<String>,
-    /// The commit to deploy.
+    /// The commit to deploy; empty when the task is to ask the repository where `git_ref` points.
     pub commit: String,
     /// The commit's message, as far as it is known.
     pub message: String,
@@ -62,6 +64,12 @@ pub struct TaskInsert {
     pub trigger_type: TriggerType,
     /// The task that this one runs again.
     pub redelivery: Option<TaskId>,
+    /// The delivery that makes it.
+    pub delivery_id: Option<DeliveryId>,
+    /// What on the Git host led to it.
+    pub event: Option<HostEvent>,
+    /// Whether the code comes from a fork.
+    pub is_fork: bool,
     /// Whether its log also tells what only somebody who looks for an error wants to know.
     pub is_debug: bool,
 }
@@ -117,7 +125,8 @@ pub struct ClaimedTask {
     pub application: Application,
     /// The pipeline file, relative to the repository's root.
     pub pipeline_file: String,
-    /// The user's secrets, and over them the application's.
+    /// The user's secrets, and over them the application's; none for code from a fork, unless the application allows
+    /// them.
     pub secrets: BTreeMap<String, SecretString>,
     /// The user's tokens for the application's kind of Git host.
     pub credentials: Vec<(ProviderAccount, SecretString)>,
@@ -187,6 +196,16 @@ fn find(conn: &mut Conn, user_id: &UserId, id: &TaskId) -> Result<Option<TaskRow
         .first(conn)
         .optional())?;
     Ok(row)
+}
+
+/// The task, whoever owns it.
+pub(crate) fn find_any(conn: &mut Conn, id: &str) -> Result<Option<Task>> {
+    let row: Option<TaskRow> = on_backend!(conn, |conn| tasks::table
+        .find(id)
+        .select(TaskRow::as_select())
+        .first(conn)
+        .optional())?;
+    row.map(TaskRow::read).transpose()
 }
 
 /// As [`find`], and nobody else changes the task until the transaction ends. SQLite has one writer.

@@ -104,6 +104,7 @@ fn application(number: usize) -> Result<NewApplication> {
                 .collect(),
         ),
         envs: None,
+        ..NewApplication::default()
     })
 }
 

@@ -173,6 +173,7 @@ impl Server {
             description: String::new(),
             secrets,
             envs: None,
+            ..NewApplication::default()
         };
         let id = self.client.create_application(&new).await?.id;
         Ok(App { id, commit })

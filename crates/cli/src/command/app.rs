@@ -265,6 +265,7 @@ async fn create(client: &Client, printer: &Printer, args: CreateArgs) -> Result<
         description: args.description.unwrap_or_default(),
         secrets: value::read_secrets(&args.content.secrets)?,
         envs: value::fields(args.content.envs),
+        ..NewApplication::default()
     };
     let created = client.create_application(&new).await?;
     printer.data(&created, || {

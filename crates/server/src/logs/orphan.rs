@@ -122,6 +122,7 @@ mod tests {
             description: String::new(),
             secrets: Default::default(),
             envs: None,
+            ..NewApplication::default()
         };
         let insert = ApplicationInsert {
             id: AppId::generate(),
@@ -144,6 +145,9 @@ mod tests {
             pipeline_file: "serverless-pipeline.yaml".to_owned(),
             trigger_type: TriggerType::Manual,
             redelivery: None,
+            delivery_id: None,
+            event: None,
+            is_fork: false,
             is_debug: false,
         };
         let task = store.create_task(insert, None).await.expect("no error");

@@ -71,6 +71,9 @@ pub(crate) async fn dispatch_task(
             pipeline_file: PIPELINE_FILE.to_owned(),
             trigger_type: TriggerType::Manual,
             redelivery: None,
+            delivery_id: None,
+            event: None,
+            is_fork: false,
             is_debug: dispatch.is_debug,
         };
         create_task(state, insert, recorder).await

@@ -196,6 +196,7 @@ pub(crate) fn application(name: &str, url: &str) -> NewApplication {
         description: String::new(),
         secrets: Secrets::default(),
         envs: None,
+        ..NewApplication::default()
     }
 }
 

@@ -73,6 +73,16 @@ struct ShownApplication<'a> {
     secrets: Option<&'a RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     envs: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    fork_secrets: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poll_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    polled_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    poll_problem: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     latest_task: Option<&'a RawValue>,
     created_time: i64,
@@ -102,6 +112,11 @@ impl ApplicationRow {
                 names => Some(object(row, "secret_names", names)?),
             },
             envs: optional_object(row, "envs", self.envs.as_deref())?,
+            fork_secrets: self.fork_secrets,
+            webhook: optional_object(row, "webhook", self.webhook.as_deref())?,
+            poll_seconds: self.poll_seconds,
+            polled_time: self.polled_time,
+            poll_problem: self.poll_problem.as_deref(),
             latest_task: optional_object(row, "latest_task", self.latest_task.as_deref())?,
             created_time: self.created_time,
             updated_time: self.updated_time,

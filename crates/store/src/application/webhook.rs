@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use diesel::{OptionalExtension, QueryDsl, RunQueryDsl};
+use diesel::{OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper};
 use flowcd_model::{application::Provider, id::AppId, trigger::TriggerSpec};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Result, Store, conn::on_backend, schema::applications, seal::Aad};
+use super::ApplicationRow;
+use crate::{
+    Keyring, Result, Store, WebhookTarget,
+    conn::{Conn, on_backend},
+    schema::applications,
+    seal::Aad,
+};
 
 /// What stands in the place of a secret.
 const HIDDEN: &str = "***";
@@ -96,6 +102,32 @@ pub(super) fn adopt_secrets(spec: &TriggerSpec, secrets: &mut BTreeMap<String, S
             }
         }
     }
+}
+
+/// What the receiver of an application's webhooks needs to know.
+pub(crate) fn webhook_target_of(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    id: &AppId,
+) -> Result<Option<WebhookTarget>> {
+    let found: Option<(ApplicationRow, Option<Vec<u8>>)> =
+        on_backend!(conn, |conn| applications::table
+            .find(id.as_str())
+            .select((ApplicationRow::as_select(), applications::webhook_box))
+            .first(conn)
+            .optional())?;
+    let Some((row, sealed)) = found else {
+        return Ok(None);
+    };
+    let application = row.read()?;
+    let map = keyring.open_map(sealed.as_deref(), &webhook_aad(id.as_str()))?;
+    let secret = WebhookSecrets::from_map(map)
+        .0
+        .remove(&application.provider);
+    Ok(Some(WebhookTarget {
+        application,
+        secret: secret.unwrap_or_default(),
+    }))
 }
 
 impl Store {

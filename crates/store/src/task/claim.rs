@@ -21,6 +21,7 @@ use super::{
 use crate::{
     Error, Keyring, Result, Store, application,
     conn::{Conn, on_backend},
+    report,
     row::{RowId, clean, to_json},
     schema::tasks,
     user,
@@ -165,8 +166,12 @@ fn claim(
     let application =
         application::find_any(conn, &app_id)?.ok_or_else(|| row_id.corrupt("app_id"))?;
     let user_id: &UserId = &application.user_id;
-    let mut secrets = user::secrets(conn, keyring, user_id)?;
-    secrets.extend(application::secrets(conn, keyring, &app_id)?);
+    let mut secrets = BTreeMap::new();
+    // Whoever can open a pull request wrote that code.
+    if !row.is_fork || application.fork_secrets {
+        secrets.extend(user::secrets(conn, keyring, user_id)?);
+        secrets.extend(application::secrets(conn, keyring, &app_id)?);
+    }
     let secrets: BTreeMap<String, SecretString> = secrets
         .into_iter()
         .map(|(name, value)| (name, SecretString::from(value)))
@@ -195,6 +200,7 @@ fn claim(
     let task = claimed.read()?;
     tally::count(conn, &app_id, Some(&row.status), Some(TaskStatus::Running))?;
     tally::show(conn, &app_id, number, &latest, now)?;
+    report::want(conn, &row.id, TaskStatus::Running)?;
     Ok(ClaimedTask {
         claim,
         task,

@@ -4,7 +4,7 @@ use diesel::{
     ExpressionMethods, Insertable, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper,
 };
 use flowcd_model::{
-    id::{TaskId, UserId},
+    id::{DeliveryId, TaskId, UserId},
     task::{Task, TaskStatus},
     time::Millis,
 };
@@ -13,7 +13,7 @@ use super::{TaskInsert, TaskRemoval, find_locked, row::TaskRow, tally};
 use crate::{
     IdempotencyRecord, Result, Store,
     conn::{Conn, on_backend},
-    idempotency,
+    idempotency, report,
     row::{clean, to_json},
     schema::{applications, tasks},
 };
@@ -37,6 +37,9 @@ struct NewTaskRow<'a> {
     inputs: &'a str,
     pipeline_file: &'a str,
     use_debug: bool,
+    event: Option<&'a str>,
+    delivery_id: Option<&'a str>,
+    is_fork: bool,
     revision: i64,
     created_time: i64,
     updated_time: i64,
@@ -80,7 +83,8 @@ impl Store {
     }
 }
 
-fn create(conn: &mut Conn, insert: &TaskInsert) -> Result<Option<TaskRow>> {
+/// Makes a task within a transaction; `None` when the user has no such application.
+pub(crate) fn create(conn: &mut Conn, insert: &TaskInsert) -> Result<Option<TaskRow>> {
     let now = Millis::now();
     let numbered: Option<(i64, String, String)> = on_backend!(conn, |conn| diesel::update(
         applications::table.find(insert.app_id.as_str())
@@ -100,6 +104,8 @@ fn create(conn: &mut Conn, insert: &TaskInsert) -> Result<Option<TaskRow>> {
     let Some((number, owner, repo_name)) = numbered else {
         return Ok(None);
     };
+    let event = insert.event.as_ref().map(|event| to_json("event", event));
+    let event = event.transpose()?;
     let new = NewTaskRow {
         id: insert.id.as_str(),
         app_id: insert.app_id.as_str(),
@@ -117,6 +123,9 @@ fn create(conn: &mut Conn, insert: &TaskInsert) -> Result<Option<TaskRow>> {
         inputs: &to_json("inputs", &insert.inputs)?,
         pipeline_file: &insert.pipeline_file,
         use_debug: insert.is_debug,
+        event: event.as_deref(),
+        delivery_id: insert.delivery_id.as_ref().map(DeliveryId::as_str),
+        is_fork: insert.is_fork,
         revision: 1,
         created_time: now.0,
         updated_time: now.0,
@@ -126,5 +135,11 @@ fn create(conn: &mut Conn, insert: &TaskInsert) -> Result<Option<TaskRow>> {
         .returning(TaskRow::as_returning())
         .get_result(conn))?;
     tally::show_latest(conn, &row, TaskStatus::Pending, now)?;
+    report::begin(
+        conn,
+        &row.id,
+        insert.app_id.as_str(),
+        insert.user_id.as_str(),
+    )?;
     Ok(Some(row))
 }

@@ -12,6 +12,7 @@ use super::{CancelRequest, Claim, Final, Lease, find_locked, is_running, row::Ta
 use crate::{
     Error, Result, Store,
     conn::{Conn, on_backend},
+    report,
     row::{RowId, clean, to_json},
     schema::tasks,
 };
@@ -56,6 +57,7 @@ pub(super) fn write_final(
         ))
         .execute(conn))?;
     tally::count(conn, &row.app_id, Some(&row.status), Some(ending.status))?;
+    report::want(conn, &row.id, ending.status)?;
     tally::show_latest(conn, row, ending.status, now)
 }
 

@@ -12,7 +12,7 @@ use crate::{Result, row::RowId, schema::tasks};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = tasks)]
-pub(super) struct TaskRow {
+pub(crate) struct TaskRow {
     pub(super) id: String,
     pub(super) app_id: String,
     user_id: String,
@@ -30,6 +30,9 @@ pub(super) struct TaskRow {
     inputs: String,
     pub(super) pipeline_file: String,
     use_debug: bool,
+    event: Option<String>,
+    delivery_id: Option<String>,
+    pub(super) is_fork: bool,
     error: Option<String>,
     pub(super) revision: i64,
     created_time: i64,
@@ -78,9 +81,12 @@ impl TaskRow {
                 Some(id) => Some(row.text("redelivery", id.clone())?),
                 None => None,
             },
-            delivery_id: None,
-            event: None,
-            is_untrusted: false,
+            delivery_id: match &self.delivery_id {
+                Some(id) => Some(row.text("delivery_id", id.clone())?),
+                None => None,
+            },
+            event: row.optional_json("event", self.event.as_deref())?,
+            is_fork: self.is_fork,
             inputs: row.json("inputs", &self.inputs)?,
             is_debug: self.use_debug,
             summary: None,
@@ -113,6 +119,9 @@ impl TaskRow {
             pipeline_file,
             trigger_type: task.trigger_type,
             redelivery: task.redelivery,
+            delivery_id: task.delivery_id,
+            event: task.event,
+            is_fork: task.is_fork,
             is_debug: task.is_debug,
         })
     }

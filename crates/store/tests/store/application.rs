@@ -70,7 +70,7 @@ on_both! {
         let (list, _) = db.store.list_applications(&eve.id, None, None).await.expect("a list");
         assert_eq!(list, []);
         let patch = ApplicationPatch { description: Some("mine".to_owned()), ..ApplicationPatch::new(app.id.clone()) };
-        assert_eq!(db.store.update_application(&eve.id, patch).await.expect("no error"), None);
+        assert_eq!(db.store.update_application(&eve.id, patch, None).await.expect("no error"), None);
         assert_eq!(db.store.delete_application(&eve.id, &app.id).await.expect("no error"), AppDeletion::Absent);
         assert_eq!(db.see_app(&app).await, app);
     }
@@ -95,7 +95,7 @@ on_both! {
         let made = db.store.create_application(insert, None).await.expect("made");
 
         let patch = ApplicationPatch { description: Some("new".to_owned()), ..ApplicationPatch::new(made.id.clone()) };
-        let updated = db.store.update_application(&user.id, patch).await.expect("no error").expect("it is there");
+        let updated = db.store.update_application(&user.id, patch, None).await.expect("no error").expect("it is there");
         assert_eq!(updated.description, "new");
         assert_eq!(updated.secrets, made.secrets);
         assert_eq!(updated.trigger_spec, made.trigger_spec);
@@ -107,7 +107,7 @@ on_both! {
             envs: Some(serde_json::Map::new()),
             ..ApplicationPatch::new(made.id.clone())
         };
-        let updated = db.store.update_application(&user.id, patch).await.expect("no error").expect("it is there");
+        let updated = db.store.update_application(&user.id, patch, None).await.expect("no error").expect("it is there");
         assert_eq!(updated.secrets, names(&["B"]));
         assert_eq!(updated.trigger_spec, made.trigger_spec, "an empty trigger is ignored");
         assert_eq!(updated.envs, Some(serde_json::Map::new()));
@@ -126,7 +126,7 @@ on_both! {
             r#"{"github":{"secret":"***","push":{}},"gitee":{"password":"***","secret":"***"}}"#,
         ] {
             let patch = ApplicationPatch { trigger_spec: Some(spec(trigger)), ..ApplicationPatch::new(made.id.clone()) };
-            db.store.update_application(&user.id, patch).await.expect("no error").expect("it is there");
+            db.store.update_application(&user.id, patch, None).await.expect("no error").expect("it is there");
         }
         let shown = db.see_app(&made).await.trigger_spec;
         assert_eq!(shown, spec(r#"{"github":{"secret":"***","push":{}},"gitee":{"password":"***"}}"#));

@@ -6,7 +6,7 @@ use diesel::{
     sql_types::{Nullable, Text},
 };
 use flowcd_model::{
-    application::{Application, NewApplication, Provider},
+    application::{Application, NewApplication, Provider, Webhook},
     id::{AppId, TaskId, UserId},
     step::{Step, StepCount, StepStatus},
     task::{Task, TaskStatus, TriggerType},
@@ -269,18 +269,21 @@ pub(crate) fn new_app(user_id: &UserId, repo: &str) -> ApplicationInsert {
         repo: repo.to_owned(),
         owner: "octocat".to_owned(),
         repo_url: format!("https://github.com/octocat/{repo}.git"),
-        provider_repo_id: None,
         provider: Provider::Github,
-        trigger_spec: Default::default(),
-        description: String::new(),
-        secrets: Default::default(),
-        envs: None,
+        ..NewApplication::default()
     };
     ApplicationInsert {
         id: AppId::generate(),
         user_id: user_id.clone(),
         new,
         webhook_secrets: WebhookSecrets::default(),
+        webhook: Webhook {
+            url: "https://cd.example.com/api/hooks/x".to_owned(),
+            is_installed: false,
+            hook_id: None,
+            problem: None,
+        },
+        schedules: Vec::new(),
     }
 }
 
@@ -296,6 +299,9 @@ pub(crate) fn new_task(app: &Application) -> TaskInsert {
         pipeline_file: "serverless-pipeline.yaml".to_owned(),
         trigger_type: TriggerType::Manual,
         redelivery: None,
+        delivery_id: None,
+        event: None,
+        is_fork: false,
         is_debug: false,
     }
 }

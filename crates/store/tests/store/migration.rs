@@ -12,7 +12,7 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgre
 
 /// What is in the database after the migration of this name, so that the next one has rows to keep. A migration
 /// without an entry fails the test.
-const SAMPLES: [(&str, &str); 2] = [(
+const SAMPLES: [(&str, &str); 3] = [(
     "2026-11-23-000000_foundation",
     "INSERT INTO users (id, username, password_hash, secret_names, created_time, updated_time)
         VALUES ('user0000', 'ada', '$argon2id$', '{\"KEY\":\"***\"}', 1, 2);
@@ -35,6 +35,20 @@ const SAMPLES: [(&str, &str); 2] = [(
             pipeline_file, created_time, updated_time, use_debug, summary)
         VALUES ('task0001', 'app00000', 'user0000', 2, 'success', '', 'abc', 'octocat', 'hello', 'manual',
             'serverless-pipeline.yaml', 1, 2, TRUE, '# Deployed');",
+), (
+    "2026-11-29-000000_triggers",
+    "INSERT INTO tasks (id, app_id, user_id, number, status, message, commit_id, owner, repo_name, trigger_type,
+            pipeline_file, created_time, updated_time, event, delivery_id, is_fork)
+        VALUES ('task0002', 'app00000', 'user0000', 3, 'pending', '', 'abc', 'octocat', 'hello', 'github',
+            'serverless-pipeline.yaml', 1, 2, '{\"eventName\":\"push\"}', 'dlvr0000', TRUE);
+    UPDATE applications SET fork_secrets = TRUE, webhook = '{}', poll_seconds = 60, poll_time = 1, polled_time = 1,
+        poll_problem = 'x';
+    INSERT INTO polled_refs VALUES ('app00000', '{}');
+    INSERT INTO deliveries VALUES ('dlvr0000', 'app00000', 'github', 'webhook', 'guid', '{\"eventName\":\"push\"}',
+        'refs/heads/main', 'abc', 'a message', 'deployed', 'it matches', '[]', '[\"task0002\"]', NULL, '{}', NULL, 2,
+        10, 1);
+    INSERT INTO schedules VALUES ('app00000', 'hash', 5);
+    INSERT INTO status_reports VALUES ('task0002', 'pending', NULL, 0, 1, NULL);",
 )];
 
 /// Binary columns take text in PostgreSQL; SQLite wants them said.

@@ -59,7 +59,7 @@ impl TestDb {
 on_both! {
     async fn every_reference_cascades_and_is_indexed(db: &TestDb) {
         let foreign_keys = db.foreign_keys();
-        assert_eq!(foreign_keys.len(), 7, "{foreign_keys:?}");
+        assert_eq!(foreign_keys.len(), 11, "{foreign_keys:?}");
         let indexed = db.indexed();
         for key in foreign_keys {
             let (column, rule) = key.split_once(" -> ").expect("a rule");

@@ -1,0 +1,14 @@
+DROP TABLE status_reports;
+DROP TABLE schedules;
+DROP TABLE deliveries;
+DROP TABLE polled_refs;
+DROP INDEX applications_polls;
+ALTER TABLE applications DROP COLUMN poll_problem;
+ALTER TABLE applications DROP COLUMN polled_time;
+ALTER TABLE applications DROP COLUMN poll_time;
+ALTER TABLE applications DROP COLUMN poll_seconds;
+ALTER TABLE applications DROP COLUMN webhook;
+ALTER TABLE applications DROP COLUMN fork_secrets;
+ALTER TABLE tasks DROP COLUMN is_fork;
+ALTER TABLE tasks DROP COLUMN delivery_id;
+ALTER TABLE tasks DROP COLUMN event;
