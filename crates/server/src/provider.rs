@@ -5,7 +5,11 @@
 //! caller's business.
 
 pub(crate) mod blank;
+mod codeup;
+mod gitea;
+mod gitee;
 mod github;
+mod gitlab;
 mod payload;
 mod push;
 mod signature;
@@ -257,10 +261,12 @@ pub(crate) fn verify(
     secret: &WebhookSecret,
     now: Millis,
 ) -> Result<(), Unverified> {
-    let _ = now;
     match provider {
         Provider::Github | Provider::Git => github::verify(incoming, secret),
-        _ => Err(Unverified::NoSecret),
+        Provider::Gitee => gitee::verify(incoming, secret, now),
+        Provider::Gitlab => gitlab::verify(incoming, secret, now),
+        Provider::Codeup => codeup::verify(incoming, secret),
+        Provider::Gitea => gitea::verify(incoming, secret),
     }
 }
 
@@ -273,7 +279,10 @@ pub(crate) fn read(provider: Provider, incoming: &Incoming<'_>) -> Result<Event,
         .ok_or(Unreadable::NoEvent(names[0]))?;
     let said = match provider {
         Provider::Github | Provider::Git => github::read(name, &body)?,
-        _ => return Err(Unreadable::NotObject),
+        Provider::Gitee => gitee::read(incoming, name, &body)?,
+        Provider::Gitlab => gitlab::read(name, &body)?,
+        Provider::Codeup => codeup::read(name, &body)?,
+        Provider::Gitea => gitea::read(name, &body)?,
     };
     Ok(Event {
         name: payload::clean(name, MAX_NAME_CHARS),

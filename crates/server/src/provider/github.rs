@@ -45,15 +45,9 @@ pub(super) fn verify(incoming: &Incoming<'_>, secret: &WebhookSecret) -> Result<
 pub(super) fn read(name: &str, body: &Body) -> Result<Said, Unreadable> {
     match name {
         "push" => push(body, &CAPS),
-        "pull_request" => {
-            let kind = pull_request_kind(body);
-            pull_request(body, kind, &PUSHER)
-        }
+        "pull_request" => pull_request(body, pull_request_kind(body)),
         "release" => release(body),
-        "ping" => Ok(Said {
-            git_ref: None,
-            ..other(body, EventKind::Ping)
-        }),
+        "ping" => Ok(ping(body)),
         _ => Ok(other(body, EventKind::Other)),
     }
 }
@@ -90,11 +84,7 @@ pub(super) fn push(body: &Body, caps: &Caps) -> Result<Said, Unreadable> {
 }
 
 /// A pull request with a `base` that a `head` goes into.
-pub(super) fn pull_request(
-    body: &Body,
-    kind: Option<PullRequestType>,
-    pusher: &PusherPaths<'_>,
-) -> Result<Said, Unreadable> {
+pub(super) fn pull_request(body: &Body, kind: Option<PullRequestType>) -> Result<Said, Unreadable> {
     let number = payload::number(body, "pull_request.number")
         .or_else(|| payload::number(body, "number"))
         .filter(|number| *number > 0)
@@ -103,7 +93,10 @@ pub(super) fn pull_request(
     let source_branch = payload::required(body, "pull_request.head.ref")?;
     let base = payload::repository(body, "pull_request.base.repo");
     let head = payload::repository(body, "pull_request.head.repo");
-    let is_fork = payload::is_other(head.as_ref(), base.as_ref());
+    // Gitea says of changes that were pushed for review without a fork that they come from the repository itself; but
+    // who may only read may push them. They come from no branch.
+    let is_fork =
+        payload::is_other(head.as_ref(), base.as_ref()) || source_branch.starts_with("refs/");
     let is_merged = kind == Some(Merged) || is_true(body, "pull_request.merged");
     let (git_ref, commit) = if is_merged {
         let paths = ["pull_request.merge_commit_sha", "pull_request.head.sha"];
@@ -120,7 +113,7 @@ pub(super) fn pull_request(
         kind: EventKind::PullRequest {
             action: payload::name(body, &["action"]),
         },
-        pusher: payload::pusher(body, pusher),
+        pusher: payload::pusher(body, &PUSHER),
         message: title.clone(),
         pull_request: Some(PullRequest {
             number,
@@ -151,6 +144,14 @@ pub(super) fn release(body: &Body) -> Result<Said, Unreadable> {
             },
         )
     })
+}
+
+/// Somebody tries the webhook out.
+pub(super) fn ping(body: &Body) -> Said {
+    Said {
+        git_ref: None,
+        ..other(body, EventKind::Ping)
+    }
 }
 
 /// Anything else is about the default branch.

@@ -150,9 +150,15 @@ pub(super) struct PusherPaths<'a> {
 
 /// Who did it.
 pub(super) fn pusher(body: &Body, paths: &PusherPaths<'_>) -> Pusher {
+    let email = name(body, paths.email);
     Pusher {
         name: name(body, paths.name),
-        email: name(body, paths.email),
+        // GitLab's word for an address that is not public.
+        email: if email == "[REDACTED]" {
+            String::new()
+        } else {
+            email
+        },
         avatar_url: url(body, paths.avatar_url),
     }
 }
@@ -164,7 +170,8 @@ pub(super) fn repository(body: &Body, path: &str) -> Option<RepositoryFacts> {
         .map(|repository| RepositoryFacts {
             id: name(repository, &["id"]),
             clone_url: url(repository, &["clone_url"]),
-            full_name: title(repository, &["full_name"]),
+            // Gitee's `full_name` is made of the names that people read.
+            full_name: title(repository, &["path_with_namespace", "full_name"]),
         })
 }
 

@@ -55,7 +55,7 @@ impl Push {
 
 /// How much a host tells of the commits of a push.
 pub(super) struct Caps {
-    /// So many commits, or more, may be a part of them.
+    /// So many commits, or more, may be a part of them, where their number is not told.
     pub(super) n_commits: usize,
     /// So many files of one commit, or more, may be a part of them.
     pub(super) n_files: usize,
@@ -66,27 +66,38 @@ pub(super) struct Caps {
 /// The files that the commits of a push change. A forced push also takes changes away, which no host tells.
 fn changed_files(body: &Body, caps: &Caps) -> Option<Vec<String>> {
     let commits = at(body, "commits").as_array()?;
-    let n_commits = commits.len();
-    let has_all = caps
-        .total
-        .and_then(|path| payload::number(body, path))
-        .is_none_or(|total| usize::try_from(total) == Ok(n_commits));
-    if is_true(body, "forced") || commits.is_empty() || n_commits >= caps.n_commits || !has_all {
+    let total = caps.total.and_then(|path| payload::number(body, path));
+    let has_all = match total.map(usize::try_from) {
+        Some(total) => total.is_ok_and(|total| total <= commits.len()),
+        None => commits.len() < caps.n_commits,
+    };
+    let is_cut = is_true(body, "forced") || is_true(body, "commits_more_than_ten");
+    if commits.is_empty() || !has_all || is_cut {
         return None;
     }
     let mut files = BTreeSet::new();
     for commit in commits {
-        let mut n_files = 0;
-        for list in ["added", "modified", "removed"] {
-            let list = commit.get(list).and_then(Value::as_array)?;
-            n_files += list.len();
-            for file in list {
-                files.insert(file.as_str()?);
-            }
-        }
-        if n_files >= caps.n_files {
+        let of_commit = files_of(commit)?;
+        if of_commit.len() >= caps.n_files {
             return None;
         }
+        files.extend(of_commit);
     }
     Some(files.into_iter().map(str::to_owned).collect())
+}
+
+/// The files that a commit changes. Some hosts leave empty lists out; one without any list tells nothing.
+fn files_of(commit: &Value) -> Option<Vec<&str>> {
+    let lists =
+        ["added", "modified", "removed"].map(|list| commit.get(list).unwrap_or(&Value::Null));
+    if lists.iter().all(|list| list.is_null()) {
+        return None;
+    }
+    let mut files = Vec::new();
+    for list in lists.into_iter().filter(|list| !list.is_null()) {
+        for file in list.as_array()? {
+            files.push(file.as_str()?);
+        }
+    }
+    Some(files)
 }
