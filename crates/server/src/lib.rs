@@ -11,6 +11,8 @@ mod error;
 mod limit;
 mod logs;
 mod metrics;
+#[expect(dead_code, reason = "the receiver of webhooks calls it")]
+mod provider;
 pub mod service;
 mod state;
 mod version;
