@@ -37,8 +37,8 @@ mod tree;
 
 use std::{fmt, str::FromStr};
 
-use self::machine::Machine;
 pub use self::list::{Decision, GlobList};
+use self::machine::Machine;
 
 /// The longest pattern. Git's own names are hardly longer.
 pub const MAX_PATTERN_BYTES: usize = 1024;

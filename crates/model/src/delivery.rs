@@ -294,6 +294,17 @@ pub struct Delivered {
     pub is_duplicate: bool,
 }
 
+/// The answer to a webhook that deploys nothing: for the host it is a success, for whoever reads it no deployment.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct NotDeployed {
+    /// Always `false`.
+    pub success: bool,
+    /// Why nothing is deployed.
+    pub message: String,
+    /// The delivery that was kept.
+    pub data: Delivered,
+}
+
 /// What would happen: for an application or a trigger of its own, with a payload or a stored delivery.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -2,6 +2,7 @@
 
 mod answer;
 mod application;
+mod delivery;
 mod dispatch;
 mod document;
 mod extract;
@@ -43,6 +44,10 @@ fn flow(table: &mut ServiceConfig<'_>) {
         .service(task::list_tasks)
         .service(task::get_task)
         .service(task::remove_task)
+        .service(delivery::list_deliveries)
+        .service(delivery::get_delivery)
+        .service(delivery::replay_delivery)
+        .service(delivery::explain_trigger)
         .service(log::get_log)
         .service(log::follow_task);
 }
@@ -50,6 +55,8 @@ fn flow(table: &mut ServiceConfig<'_>) {
 /// Callers: described under `/api`.
 fn account(table: &mut ServiceConfig<'_>) {
     table
+        .service(delivery::receive_webhook)
+        .service(delivery::receive_webhook_by_query)
         .service(token::list_tokens)
         .service(token::create_token)
         .service(token::update_token)

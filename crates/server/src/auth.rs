@@ -43,10 +43,12 @@ const CSRF_HEADER: &str = "x-csrf-token";
 /// Keeps this use of the cookie's hash apart from any other.
 const CSRF_LABEL: &[u8] = b"flowcd csrf token 1\0";
 /// The operations that need no caller, by the end of their path.
-const OPEN_PATHS: &[&str] = &["/auth/account/login"];
+const OPEN_PATHS: &[&str] = &["/auth/account/login", "/common/webhookTriggered"];
+/// The beginning of the paths of webhooks, which are signed instead.
+const HOOKS: &str = "/hooks/";
 /// The operations that only read, although they are posted: as the answer is not readable from another site, they
 /// need no second secret. The first of them is where a page that was loaded anew gets it.
-const READING_POSTS: &[&str] = &["/user/userInfo", "/application/list"];
+const READING_POSTS: &[&str] = &["/user/userInfo", "/application/list", "/trigger/explain"];
 
 /// A user who asks for something.
 #[derive(Clone, Debug)]
@@ -97,7 +99,8 @@ pub(crate) async fn authenticate(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let is_known_path = request.match_pattern().is_some();
-    let is_open = is_one_of(OPEN_PATHS, request.path());
+    let is_hook = is_hook(request.path());
+    let is_open = is_hook || is_one_of(OPEN_PATHS, request.path());
     let found = if is_open || !is_known_path {
         same_site(&request, &state.config)
     } else {
@@ -118,6 +121,14 @@ pub(crate) async fn authenticate(
         Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
         Err(err) => Ok(request.error_response(err)),
     }
+}
+
+/// Whether a Git host sends webhooks to `path`.
+fn is_hook(path: &str) -> bool {
+    let under = path
+        .strip_prefix("/api/flow")
+        .or_else(|| path.strip_prefix("/api"));
+    under.is_some_and(|path| path.starts_with(HOOKS))
 }
 
 /// Whether `path` is one of `endings` under either of the API's two roots.

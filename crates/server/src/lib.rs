@@ -11,7 +11,6 @@ mod error;
 mod limit;
 mod logs;
 mod metrics;
-#[expect(dead_code, reason = "the receiver of webhooks calls it")]
 mod provider;
 pub mod service;
 mod state;
@@ -140,6 +139,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         logs,
         work.clone(),
         metrics,
+        url.clone(),
         stopping.clone(),
     );
     let http = HttpServer::new(move || api::app(state.clone()))

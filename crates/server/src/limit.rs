@@ -1,18 +1,22 @@
-//! How often somebody may try to log in.
+//! How often somebody may try to log in, and how many webhooks may come.
 
 use std::{
     hash::{BuildHasher, RandomState},
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
+use flowcd_model::id::AppId;
 use governor::{
     DefaultKeyedRateLimiter, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
 
@@ -71,6 +75,82 @@ impl LoginLimit {
             seconds,
         ))
     }
+}
+
+/// Webhooks that were refused, from one address, before it has to wait, and how often one more is granted. Whoever
+/// sends those does not know a secret.
+const REFUSED_BY_ADDRESS: (NonZeroU32, Duration) =
+    (NonZeroU32::new(60).expect("not 0"), Duration::from_secs(1));
+/// Webhooks for one application before its host has to wait, and how often one more is granted.
+const BY_APPLICATION: (NonZeroU32, Duration) = (
+    NonZeroU32::new(2_000).expect("not 0"),
+    Duration::from_millis(20),
+);
+/// All bodies of webhooks that are read at once, in units of [`BODY_UNIT_BYTES`].
+const MAX_BODY_UNITS: usize = 2_048;
+/// The unit in which memory for bodies is given out.
+const BODY_UNIT_BYTES: usize = 64 * 1024;
+
+/// Webhooks, by the address they come from and by the application they are for, and the memory that they take.
+pub(crate) struct HookLimit {
+    refused_by_address: DefaultKeyedRateLimiter<IpAddr>,
+    by_application: DefaultKeyedRateLimiter<AppId>,
+    n_hooks: AtomicU32,
+    bodies: Arc<Semaphore>,
+}
+
+impl HookLimit {
+    pub(crate) fn new() -> Self {
+        Self {
+            refused_by_address: RateLimiter::keyed(quota(REFUSED_BY_ADDRESS)),
+            by_application: RateLimiter::keyed(quota(BY_APPLICATION)),
+            n_hooks: AtomicU32::new(0),
+            bodies: Arc::new(Semaphore::new(MAX_BODY_UNITS)),
+        }
+    }
+
+    /// Counts a webhook for an application that there is; an error when there were too many.
+    pub(crate) fn attempt(&self, app_id: &AppId) -> Result<()> {
+        if self.n_hooks.fetch_add(1, Ordering::Relaxed) % FORGET_EVERY == FORGET_EVERY - 1 {
+            self.refused_by_address.retain_recent();
+            self.by_application.retain_recent();
+        }
+        let refused = self.by_application.check_key(app_id).err();
+        refused.map_or(Ok(()), |refused| {
+            Err(too_many_hooks(
+                "too many webhooks for this application",
+                refused.wait_time_from(DefaultClock::default().now()),
+            ))
+        })
+    }
+
+    /// Counts a webhook that was refused; an error, in the place of the refusal, when there were too many.
+    pub(crate) fn refused(&self, address: Option<IpAddr>) -> Result<()> {
+        let Some(address) = address else {
+            return Ok(());
+        };
+        let refused = self.refused_by_address.check_key(&network(address)).err();
+        refused.map_or(Ok(()), |refused| {
+            Err(too_many_hooks(
+                "too many webhooks from this address that no application takes",
+                refused.wait_time_from(DefaultClock::default().now()),
+            ))
+        })
+    }
+
+    /// Waits until there is memory for a body of so many bytes; it is given back with the permit.
+    pub(crate) async fn room(&self, n_bytes: usize) -> Result<OwnedSemaphorePermit> {
+        let n_units = n_bytes.div_ceil(BODY_UNIT_BYTES).clamp(1, MAX_BODY_UNITS) as u32;
+        Arc::clone(&self.bodies)
+            .acquire_many_owned(n_units)
+            .await
+            .map_err(|_| Error::unavailable("the server is stopping"))
+    }
+}
+
+fn too_many_hooks(what: &str, wait: Duration) -> Error {
+    let seconds = wait.as_secs() + 1;
+    Error::too_many(format!("{what}; try again in {seconds} s"), seconds)
 }
 
 fn quota((burst, period): (NonZeroU32, Duration)) -> Quota {

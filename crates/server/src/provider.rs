@@ -322,6 +322,28 @@ fn event_headers(provider: Provider) -> &'static [&'static str] {
     }
 }
 
+/// The event's name as the headers have it.
+pub(crate) fn event_name(provider: Provider, headers: &BTreeMap<String, String>) -> Option<String> {
+    let incoming = Incoming { headers, body: &[] };
+    let name = incoming.first_header(event_headers(provider))?;
+    Some(payload::clean(name, MAX_NAME_CHARS))
+}
+
+/// The header with which a host names an event, and its value for a name that may be another host's.
+pub(crate) fn event_header(provider: Provider, event: &str) -> (&'static str, String) {
+    let value = match provider {
+        Provider::Github | Provider::Gitea | Provider::Git => event,
+        Provider::Gitee | Provider::Gitlab | Provider::Codeup => match event {
+            "push" => "Push Hook",
+            "tag" | "tag_push" => "Tag Push Hook",
+            "pull_request" | "merge_request" => "Merge Request Hook",
+            "release" => "Release Hook",
+            event => event,
+        },
+    };
+    (event_headers(provider)[0], value.to_owned())
+}
+
 /// The host's id of the delivery: the same when the host sends it again.
 ///
 /// GitLab's `X-Gitlab-Webhook-UUID` names the webhook and `X-Gitlab-Event-UUID` can be shared by events that lead to

@@ -5,10 +5,12 @@
 
 pub(crate) mod application;
 pub(crate) mod credential;
+pub(crate) mod delivery;
 pub(crate) mod dispatch;
 pub(crate) mod events;
 pub(crate) mod idempotency;
 pub(crate) mod pipeline;
+pub(crate) mod schedule;
 pub(crate) mod secret;
 pub(crate) mod task;
 pub mod token;

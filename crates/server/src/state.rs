@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
-    limit::LoginLimit,
+    limit::{HookLimit, LoginLimit},
     logs::Logs,
     metrics::Metrics,
     service::{idempotency::InFlight, pipeline::Pipelines},
@@ -31,6 +31,9 @@ pub(crate) struct Inner {
     pub(crate) work: Work,
     pub(crate) metrics: Metrics,
     pub(crate) logins: LoginLimit,
+    pub(crate) hooks: HookLimit,
+    /// The URL that users and hosts reach the server under, without a slash at its end.
+    pub(crate) base_url: String,
     pub(crate) in_flight: InFlight,
     pub(crate) pipelines: Pipelines,
     /// Permits to ask a repository where a ref points.
@@ -46,6 +49,7 @@ impl AppState {
         logs: Logs,
         work: Work,
         metrics: Metrics,
+        base_url: String,
         stopping: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -55,6 +59,8 @@ impl AppState {
             work,
             metrics,
             logins: LoginLimit::new(),
+            hooks: HookLimit::new(),
+            base_url,
             in_flight: InFlight::default(),
             pipelines: Pipelines::default(),
             resolving: Semaphore::new(MAX_RESOLVING),

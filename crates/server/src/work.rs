@@ -74,6 +74,13 @@ impl WorkConfig {
         self.mirrors.join(user_id.as_str())
     }
 
+    /// Where the cache plugin keeps what code from forks of an application's repository leaves.
+    fn fork_caches_of(&self, user_id: &UserId, app_id: &AppId) -> PathBuf {
+        self.caches
+            .join(user_id.as_str())
+            .join(format!("{app_id}.forks"))
+    }
+
     /// Where the cache plugin keeps what is to last for an application.
     fn caches_of(&self, user_id: &UserId, app_id: &AppId) -> PathBuf {
         self.caches.join(user_id.as_str()).join(app_id.as_str())
@@ -144,12 +151,19 @@ impl Work {
 
     /// Removes what the cache plugin kept for an application that is gone.
     pub(crate) async fn remove_caches(&self, user_id: &UserId, app_id: &AppId) {
-        let folder = self.inner.config.caches_of(user_id, app_id);
-        let removed =
-            tokio::task::spawn_blocking(move || flowcd_engine::workdir::remove(&folder)).await;
-        // The application is gone, so a cache that stays is waste and nothing worse.
-        if let Err(source) = removed.unwrap_or_else(|source| Err(std::io::Error::other(source))) {
-            error!(app.id = %app_id, %source, "Cannot remove the caches of application `{app_id}`");
+        let config = &self.inner.config;
+        let folders = [
+            config.caches_of(user_id, app_id),
+            config.fork_caches_of(user_id, app_id),
+        ];
+        for folder in folders {
+            let removed =
+                tokio::task::spawn_blocking(move || flowcd_engine::workdir::remove(&folder)).await;
+            // The application is gone, so a cache that stays is waste and nothing worse.
+            if let Err(source) = removed.unwrap_or_else(|source| Err(std::io::Error::other(source)))
+            {
+                error!(app.id = %app_id, %source, "Cannot remove the caches of application `{app_id}`");
+            }
         }
     }
 

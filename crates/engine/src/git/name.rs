@@ -46,17 +46,37 @@ impl FromStr for CommitId {
     }
 }
 
-/// The full name of a branch (`refs/heads/..`) or a tag (`refs/tags/..`).
+/// The full name of a branch (`refs/heads/..`) or a tag (`refs/tags/..`); by [`GitRef::parse_any`] also that of a pull
+/// request's head.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct GitRef(String);
 
 const HEADS: &str = "refs/heads/";
 const TAGS: &str = "refs/tags/";
+const PULL_REQUESTS: [&str; 2] = ["refs/pull/", "refs/merge-requests/"];
 
 /// A ref is a file, and with `.lock` behind it while it is written: longer names do not fit into a folder.
 const MAX_PART_BYTES: usize = 250;
 
 impl GitRef {
+    /// Reads the full name of whatever a deployment can be about: a branch, a tag, or the head of a pull request as
+    /// hosts name it, `refs/pull/7/head` or `refs/merge-requests/7/head`.
+    pub fn parse_any(text: &str) -> Result<Self, InvalidGitRef> {
+        let is_number = |text: &str| {
+            (1..=18).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let is_pull_request = PULL_REQUESTS.iter().any(|start| {
+            let number = text
+                .strip_prefix(start)
+                .and_then(|rest| rest.strip_suffix("/head"));
+            number.is_some_and(is_number)
+        });
+        match is_pull_request {
+            true => Ok(Self(text.to_owned())),
+            false => text.parse(),
+        }
+    }
+
     /// The full name.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -136,6 +156,28 @@ fn is_allowed(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{CommitId, GitRef};
+
+    #[test]
+    fn heads_of_pull_requests_are_named_where_they_are_expected_and_nowhere_else() {
+        for name in ["refs/pull/7/head", "refs/merge-requests/123456/head"] {
+            assert!(name.parse::<GitRef>().is_err(), "{name}");
+            let git_ref = GitRef::parse_any(name).expect(name);
+            assert_eq!((git_ref.branch(), git_ref.tag()), (None, None));
+        }
+        assert!(GitRef::parse_any("refs/heads/main").is_ok());
+        for name in [
+            "refs/pull/7/merge",
+            "refs/pull//head",
+            "refs/pull/7/head/x",
+            "refs/pull/-7/head",
+            "refs/pull/../head",
+            "refs/pull/7",
+            "refs/pull/1234567890123456789/head",
+            "refs/changes/7/head",
+        ] {
+            assert!(GitRef::parse_any(name).is_err(), "{name}");
+        }
+    }
 
     #[test]
     fn a_commit_is_forty_or_sixty_four_hexadecimal_digits() {

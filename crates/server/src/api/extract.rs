@@ -116,12 +116,14 @@ impl Kind {
     }
 }
 
-fn content_length(request: &HttpRequest) -> Option<usize> {
+/// How long the body is, where the request says so.
+pub(crate) fn content_length(request: &HttpRequest) -> Option<usize> {
     let value = request.headers().get(header::CONTENT_LENGTH)?;
     value.to_str().ok()?.parse().ok()
 }
 
-fn read_in_time(
+/// Reads a body of `max_bytes` at most, which has to arrive in time.
+pub(crate) fn read_in_time(
     request: &HttpRequest,
     payload: &mut Payload,
     max_bytes: usize,
@@ -317,7 +319,7 @@ mod tests {
             ),
             (
                 application(r#"{"github":{"evnets":[]}}"#),
-                "`trigger_spec.github.evnets`: there is no such field, expected one of `secret`, `password`, `events`, `push`, `pr`, `pull_request`",
+                "`trigger_spec.github.evnets`: there is no such field, expected one of `secret`, `password`, `events`, `push`, `pr`, `pull_request`, `schedule`",
             ),
         ] {
             assert_eq!(

@@ -99,7 +99,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use flowcd_model::{
-        application::{NewApplication, Provider},
+        application::{NewApplication, Provider, Webhook},
         id::{AppId, TaskId},
         task::TriggerType,
         time::Millis,
@@ -116,12 +116,7 @@ mod tests {
             repo: "hello".to_owned(),
             owner: "octocat".to_owned(),
             repo_url: "https://github.com/octocat/hello.git".to_owned(),
-            provider_repo_id: None,
             provider: Provider::Github,
-            trigger_spec: Default::default(),
-            description: String::new(),
-            secrets: Default::default(),
-            envs: None,
             ..NewApplication::default()
         };
         let insert = ApplicationInsert {
@@ -129,6 +124,13 @@ mod tests {
             user_id: user.expect("a user").id,
             new,
             webhook_secrets: WebhookSecrets::default(),
+            webhook: Webhook {
+                url: String::new(),
+                is_installed: false,
+                hook_id: None,
+                problem: None,
+            },
+            schedules: Vec::new(),
         };
         let app = store
             .create_application(insert, None)

@@ -4,8 +4,10 @@ use flowcd_engine::git::RepoUrl;
 use flowcd_model::{
     application::{
         Application, ApplicationListQuery, ApplicationPatch, CreatedApplication, NewApplication,
+        Webhook,
     },
     id::AppId,
+    time::Millis,
 };
 use flowcd_store::{AppDeletion, ApplicationInsert};
 use tracing::{error, info};
@@ -15,6 +17,7 @@ use crate::{
     error::{Error, Result},
     service::{
         idempotency::{Answer, Once, once},
+        schedule,
         secret::{check_envs, check_line, check_secrets, check_text},
         trigger,
     },
@@ -23,6 +26,9 @@ use crate::{
 
 const MAX_NAME_CHARS: usize = 255;
 const MAX_DESCRIPTION_CHARS: usize = 1_000;
+/// How often a repository may be looked at: its host has better to do.
+const MIN_POLL_SECONDS: i64 = 30;
+const MAX_POLL_SECONDS: i64 = 24 * 3_600;
 /// The most entries in a part of a list.
 pub(crate) const MAX_LIMIT: i64 = 100;
 
@@ -84,12 +90,22 @@ pub(crate) async fn create_application(
         if new.provider_repo_id.as_ref().is_none_or(String::is_empty) {
             new.provider_repo_id = Some(format!("{}/{}", new.owner, new.repo));
         }
+        let id = AppId::generate();
         let created = CreatedApplication {
-            id: AppId::generate(),
+            webhook: Webhook {
+                url: webhook_url(state, &id),
+                is_installed: false,
+                hook_id: None,
+                problem: None,
+            },
+            id,
             webhook_secret,
         };
         let record = recorder.map(|it| it.record(&created)).transpose()?;
+        let schedules = schedule::entries(&new.trigger_spec, new.provider, Millis::now())?;
         let insert = ApplicationInsert {
+            webhook: created.webhook.clone(),
+            schedules,
             id: created.id.clone(),
             user_id: caller.user_id.clone(),
             new,
@@ -111,6 +127,21 @@ pub(crate) async fn create_application(
     .await
 }
 
+/// Where the host is to send an application's webhooks.
+pub(crate) fn webhook_url(state: &AppState, id: &AppId) -> String {
+    format!("{}/api/hooks/{id}", state.base_url)
+}
+
+fn check_poll(seconds: Option<i64>) -> Result<()> {
+    match seconds {
+        None | Some(0 | MIN_POLL_SECONDS..=MAX_POLL_SECONDS) => Ok(()),
+        Some(_) => Err(Error::invalid(
+            "poll_seconds",
+            format!("expected 0 (never), or {MIN_POLL_SECONDS} to {MAX_POLL_SECONDS}"),
+        )),
+    }
+}
+
 fn check_new(state: &AppState, new: &NewApplication) -> Result<()> {
     check_line("repo", &new.repo, MAX_NAME_CHARS)?;
     check_line("owner", &new.owner, MAX_NAME_CHARS)?;
@@ -120,6 +151,7 @@ fn check_new(state: &AppState, new: &NewApplication) -> Result<()> {
     check_url(state, &new.repo_url)?;
     check_text("description", &new.description, MAX_DESCRIPTION_CHARS)?;
     check_secrets("secrets", &new.secrets)?;
+    check_poll(new.poll_seconds)?;
     match &new.envs {
         Some(envs) => check_envs(envs),
         None => Ok(()),
@@ -149,14 +181,21 @@ pub(crate) async fn update_application(
             format!("the application's is {} and stays so", application.provider),
         ));
     }
+    let mut schedules = None;
     if let Some(spec) = patch.trigger_spec.take_if(|spec| !spec.is_empty()) {
         let mut spec = spec;
         trigger::check(&spec, application.provider)?;
         trigger::drop_secrets(&mut spec);
+        schedules = Some(schedule::entries(
+            &spec,
+            application.provider,
+            Millis::now(),
+        )?);
         patch.trigger_spec = Some(spec);
     } else {
         patch.trigger_spec = None;
     }
+    check_poll(patch.poll_seconds)?;
     if let Some(description) = &patch.description {
         check_text("description", description, MAX_DESCRIPTION_CHARS)?;
     }
@@ -172,7 +211,7 @@ pub(crate) async fn update_application(
     let id = patch.app_id.clone();
     let updated = state
         .store
-        .update_application(&caller.user_id, patch)
+        .update_application(&caller.user_id, patch, schedules)
         .await?;
     updated.map(|_| ()).ok_or_else(|| absent(&id))
 }

@@ -25,8 +25,8 @@ use crate::{
     state::AppState,
 };
 
-/// The pipeline that a manual dispatch runs.
-const PIPELINE_FILE: &str = "serverless-pipeline.yaml";
+/// The pipeline that runs where nobody names another.
+pub(crate) const PIPELINE_FILE: &str = "serverless-pipeline.yaml";
 const MAX_MESSAGE_CHARS: usize = 10_000;
 /// The longest inputs, as JSON: they become part of every step's variables.
 const MAX_INPUTS_BYTES: usize = 64 * 1024;
@@ -52,7 +52,7 @@ pub(crate) async fn dispatch_task(
         let message = dispatch.message.clone().unwrap_or_default();
         check_text("message", &message, MAX_MESSAGE_CHARS)?;
         let inputs = dispatch.inputs.clone().unwrap_or_default();
-        check_inputs(&inputs)?;
+        check_inputs("inputs", &inputs)?;
         let application = get_application(state, caller, &dispatch.app_id).await?;
         let commit = match given {
             // Whether the repository has it shows at the checkout, which needs no second connection.
@@ -151,20 +151,21 @@ fn absent(id: &TaskId) -> Error {
     Error::not_found(format!("没有查到部署信息 (there is no task `{id}`)"))
 }
 
-fn check_inputs(inputs: &Inputs) -> Result<()> {
+/// Checks inputs that stand in `field`.
+pub(crate) fn check_inputs(field: &str, inputs: &Inputs) -> Result<()> {
     let length = serde_json::to_string(inputs)
         .map_err(Error::internal)?
         .len();
     if length > MAX_INPUTS_BYTES {
         return Err(Error::invalid(
-            "inputs",
+            field,
             format!("at most {MAX_INPUTS_BYTES} bytes of JSON"),
         ));
     }
     // What a pipeline declares is seen later, where it can be read; this holds whatever it declares.
     match flowcd_engine::inputs::check_inputs(&[], inputs) {
         Err(errors) => Err(Error::invalid(
-            "inputs.env",
+            format!("{field}.env"),
             errors
                 .iter()
                 .map(ToString::to_string)

@@ -153,7 +153,12 @@ mod tests {
                 "2026-01-01T00:00:00Z",
                 "2028-02-29T00:00:00Z",
             ),
-            ("@daily", None, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"),
+            (
+                "@daily",
+                None,
+                "2026-01-01T00:00:00Z",
+                "2026-01-02T00:00:00Z",
+            ),
             // In this zone 02:30 does not exist on that day; the clock goes from 02:00 to 03:00.
             (
                 "30 2 * * *",

@@ -1,16 +1,26 @@
 //! Trigger specifications as they come in: both generations are taken, and what could never work is refused.
 
+mod judge;
+
+use flowcd_engine::{git::GitRef, glob::Glob, jexl};
 use flowcd_model::{
     application::Provider,
-    trigger::{BranchPair, EventRule, Patterns, ProviderTrigger, TriggerSpec},
+    time::Millis,
+    trigger::{BranchPair, EventRule, Patterns, ProviderTrigger, ScheduleRule, TriggerSpec},
 };
 use flowcd_store::{WebhookSecret, WebhookSecrets};
 use rand::{RngExt, distr::Alphanumeric};
 use secrecy::SecretString;
 
+pub(crate) use judge::{Judgement, judge};
+
 use crate::{
     error::{Error, Result},
-    service::secret::{MASK, check_line},
+    service::{
+        dispatch::check_inputs,
+        schedule,
+        secret::{MASK, check_line},
+    },
 };
 
 const MAX_RULES: usize = 100;
@@ -18,6 +28,7 @@ const MAX_EVENT_NAME_CHARS: usize = 100;
 const MAX_FILTER_CHARS: usize = 4_096;
 const MAX_PATTERN_CHARS: usize = 255;
 const MAX_PATH_CHARS: usize = 512;
+const MAX_CRON_CHARS: usize = 200;
 const MAX_SECRET_CHARS: usize = 256;
 const GENERATED_SECRET_CHARS: usize = 32;
 
@@ -35,6 +46,8 @@ pub(crate) fn check(spec: &TriggerSpec, provider: Provider) -> Result<()> {
         }
         check_provider(&field, trigger)?;
     }
+    // Entries are read one by one; here, whether each of them comes due.
+    schedule::entries(spec, provider, Millis::now())?;
     Ok(())
 }
 
@@ -56,11 +69,24 @@ fn check_provider(field: &str, trigger: &ProviderTrigger) -> Result<()> {
     if let Some(push) = &trigger.push {
         branches(&push.branches, "push.branches")?;
         branches(&push.tags, "push.tags")?;
+        check_template(&format!("{field}.push"), push.template.as_deref())?;
+        check_paths(&format!("{field}.push"), &push.paths, &push.paths_ignore)?;
     }
     if let Some(pr) = &trigger.pr {
         branches(&pr.branches, "pr.branches")?;
+        check_template(&format!("{field}.pr"), pr.template.as_deref())?;
+    }
+    if let Some(rules) = &trigger.schedule {
+        check_length(&format!("{field}.schedule"), rules)?;
+        for (n, rule) in rules.iter().enumerate() {
+            check_schedule(&format!("{field}.schedule[{n}]"), rule)?;
+        }
     }
     if let Some(pull_request) = &trigger.pull_request {
+        check_template(
+            &format!("{field}.pull_request"),
+            pull_request.template.as_deref(),
+        )?;
         check_length(&format!("{field}.pull_request.types"), &pull_request.types)?;
         if let Some(patterns) = &pull_request.branches {
             check_patterns(
@@ -95,11 +121,40 @@ fn check_event(field: &str, event: &EventRule) -> Result<()> {
                 format!("at most {MAX_FILTER_CHARS} characters, none of them NUL"),
             ));
         }
+        if !filter.is_empty() {
+            jexl::check(filter).map_err(|err| Error::invalid(field, err))?;
+        }
     }
-    match &event.template {
+    check_paths(field, &event.paths, &event.paths_ignore)?;
+    check_template(field, event.template.as_deref())
+}
+
+fn check_schedule(field: &str, rule: &ScheduleRule) -> Result<()> {
+    check_line(&format!("{field}.cron"), &rule.cron, MAX_CRON_CHARS)?;
+    rule.git_ref
+        .parse::<GitRef>()
+        .map_err(|err| Error::invalid(format!("{field}.ref"), err))?;
+    if let Some(inputs) = &rule.inputs {
+        check_inputs(&format!("{field}.inputs"), inputs)?;
+    }
+    check_template(field, rule.template.as_deref())
+}
+
+fn check_template(field: &str, template: Option<&str>) -> Result<()> {
+    match template {
         Some(template) => check_path(&format!("{field}.template"), template),
         None => Ok(()),
     }
+}
+
+fn check_paths(field: &str, paths: &[String], ignored: &[String]) -> Result<()> {
+    for (name, globs) in [("paths", paths), ("paths-ignore", ignored)] {
+        check_length(&format!("{field}.{name}"), globs)?;
+        for (n, glob) in globs.iter().enumerate() {
+            check_pattern(&format!("{field}.{name}[{n}]"), glob)?;
+        }
+    }
+    Ok(())
 }
 
 /// A path that stays below the repository's root; links are the engine's business.
@@ -149,7 +204,11 @@ fn check_length<T>(field: &str, list: &[T]) -> Result<()> {
 }
 
 fn check_pattern(field: &str, pattern: &str) -> Result<()> {
-    check_line(field, pattern, MAX_PATTERN_CHARS)
+    check_line(field, pattern, MAX_PATTERN_CHARS)?;
+    match pattern.parse::<Glob>() {
+        Ok(_) => Ok(()),
+        Err(err) => Err(Error::invalid(field, err)),
+    }
 }
 
 fn check_pair(field: &str, pair: &BranchPair) -> Result<()> {

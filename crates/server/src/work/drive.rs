@@ -18,7 +18,12 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{error, info, warn};
 
-use super::{HEARTBEAT, LEASE, Work, job::job, record, runner::Ending};
+use super::{
+    HEARTBEAT, LEASE, Work,
+    job::{job, resolve_commit},
+    record,
+    runner::Ending,
+};
 
 /// A segment is cut when it holds this much ..
 const SEGMENT_BYTES: usize = 256 * 1024;
@@ -49,9 +54,18 @@ pub(super) async fn drive(work: &Work, claimed: ClaimedTask, ending: &Ending) {
         claim.clone(),
         cancel.clone(),
     )));
-    let outcome = match job(work, claimed) {
-        Ok(job) => run(work, &claim, job, &cancel, ending).await,
-        Err(error) => failed_before_start(&task, error),
+    let mut claimed = claimed;
+    let resolved = tokio::select! {
+        resolved = resolve_commit(work, &mut claimed) => Some(resolved),
+        () = cancel.cancelled() => None,
+        () = ending.end.cancelled() => {
+            Some(Err("the server was stopped while the task ran".to_owned()))
+        }
+    };
+    let outcome = match resolved.map(|resolved| resolved.and_then(|()| job(work, claimed))) {
+        Some(Ok(job)) => run(work, &claim, job, &cancel, ending).await,
+        Some(Err(error)) => ended_before_start(&task, TaskStatus::Failure, Some(error)),
+        None => ended_before_start(&task, TaskStatus::Cancelled, None),
     };
     drop(heartbeat);
     finish(work, &claim, outcome).await;
@@ -339,10 +353,10 @@ impl Run<'_> {
     }
 }
 
-fn failed_before_start(task: &Task, error: String) -> Outcome {
+fn ended_before_start(task: &Task, status: TaskStatus, error: Option<String>) -> Outcome {
     Outcome {
-        status: TaskStatus::Failure,
+        status,
         steps: task.steps.clone().unwrap_or_default(),
-        error: Some(error),
+        error,
     }
 }

@@ -86,11 +86,7 @@ impl Parser<'_> {
             // `a/**`: also `a` itself.
             self.take_behind_slash();
             self.put(Node::Group(vec![
-                vec![
-                    Node::Char('/'),
-                    Node::Guard(Guard::NoDot),
-                    Node::deep(),
-                ],
+                vec![Node::Char('/'), Node::Guard(Guard::NoDot), Node::deep()],
                 vec![Node::Guard(Guard::End)],
             ]));
         } else if is_behind_slash && is_before_slash {

@@ -71,7 +71,10 @@ fn patterns_match_what_micromatch_matches() {
         for (pattern, names) in &difference.cases {
             for (name, ours) in names {
                 let earlier = listed.insert((pattern, name), ours);
-                assert!(earlier.is_none(), "{pattern:?} and {name:?} are listed twice");
+                assert!(
+                    earlier.is_none(),
+                    "{pattern:?} and {name:?} are listed twice"
+                );
             }
         }
     }
@@ -122,7 +125,9 @@ fn lists_match_what_micromatch_matches() {
         n_lists += 1;
         let list = GlobList::parse(patterns).expect("the recorded lists can be read");
         if list.is_match(name) != *matches {
-            wrong.push(format!("{patterns:?} and {name:?}: the record has {matches}"));
+            wrong.push(format!(
+                "{patterns:?} and {name:?}: the record has {matches}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{} differ: {wrong:#?}", wrong.len());

@@ -362,7 +362,9 @@ impl Court<'_> {
             _ => None,
         };
         let Some(files) = files else {
-            return Ok("; the host does not tell all changed files, so `paths` is not asked".to_owned());
+            return Ok(
+                "; the host does not tell all changed files, so `paths` is not asked".to_owned(),
+            );
         };
         let list = |globs: &[String]| {
             GlobList::parse(globs).map_err(|err| Answer::Broken(format!("a path is wrong: {err}")))
@@ -420,7 +422,7 @@ fn ask_type(
     let allowed: Vec<&str> = allowed.iter().map(|kind| kind.as_str()).collect();
     Err(Answer::No(format!(
         "pull_request type is {}, but only {} is allowed",
-        kind.map_or(action, PullRequestType::as_str),
+        kind.map_or(action, |kind| kind.as_str()),
         allowed.join(",")
     )))
 }
