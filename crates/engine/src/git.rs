@@ -20,7 +20,6 @@ pub(crate) use self::{
     checkout::{CheckedOut, check_out},
     command::Git,
     trace::Trace,
-    url::is_forbidden_host,
 };
 
 pub use self::{
@@ -28,7 +27,7 @@ pub use self::{
     local::{LocalRepository, describe_folder},
     mirror::prune_mirrors,
     name::{CommitId, GitRef, InvalidCommitId, InvalidGitRef},
-    url::{InvalidUrl, RepoPolicy, RepoUrl},
+    url::{InvalidUrl, RepoPolicy, RepoUrl, is_forbidden_host},
 };
 
 /// What a repository wants to see before it answers.

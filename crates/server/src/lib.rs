@@ -8,6 +8,11 @@ mod auth;
 pub mod config;
 mod data_dir;
 mod error;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the services that call hosts come next")
+)]
+mod host;
 mod limit;
 mod logs;
 mod metrics;

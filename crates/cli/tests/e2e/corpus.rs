@@ -13,7 +13,6 @@ use flowcd_model::{
     log::LogQuery,
     secret::Secrets,
     step::StepCount,
-    trigger::TriggerSpec,
 };
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -192,10 +191,7 @@ async fn run_there(client: &Client, name: &str, repo: &Repo, inputs: &Inputs) ->
         repo: name.to_owned(),
         owner: "acme".to_owned(),
         repo_url: repo.url(),
-        provider_repo_id: None,
         provider: Provider::Git,
-        trigger_spec: TriggerSpec::default(),
-        description: String::new(),
         secrets: Secrets(
             SECRETS
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -204,6 +200,7 @@ async fn run_there(client: &Client, name: &str, repo: &Repo, inputs: &Inputs) ->
         envs: json!({"FROM_APPLICATION": "from the application"})
             .as_object()
             .cloned(),
+        ..NewApplication::default()
     };
     let app = client
         .create_application(&new)

@@ -292,7 +292,7 @@ fn check_host(host: Host<&str>) -> Result<(), InvalidUrl> {
 }
 
 /// Whether a host only serves machines, such as a cloud's metadata service.
-pub(crate) fn is_forbidden_host(host: Host<&str>) -> bool {
+pub fn is_forbidden_host(host: Host<&str>) -> bool {
     match host {
         Host::Ipv4(address) => is_forbidden_v4(address),
         Host::Ipv6(address) => is_forbidden_v6(address),
