@@ -5,6 +5,7 @@
 
 mod api;
 mod auth;
+mod background;
 pub mod config;
 mod data_dir;
 mod error;
@@ -28,11 +29,13 @@ use actix_web::{HttpServer, dev::ServerHandle};
 use anyhow::Context;
 use flowcd_engine::git::RepoPolicy;
 use flowcd_store::Store;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use config::Config;
 use data_dir::DataDir;
+use host::{HostSettings, Hosts};
 use logs::Logs;
 use metrics::Metrics;
 use state::AppState;
@@ -52,6 +55,7 @@ pub struct Running {
     http_task: tokio::task::JoinHandle<std::io::Result<()>>,
     runners: Runners,
     sweeper: tokio::task::JoinHandle<()>,
+    background: JoinSet<()>,
     stopping: CancellationToken,
     store: Store,
     /// Held until the end: no second server works on this folder.
@@ -83,6 +87,7 @@ impl Running {
         };
         tokio::join!(self.http.stop(true), runners);
         self.sweeper.await.context("the sweeper ended badly")?;
+        self.background.join_all().await;
         self.http_task
             .await
             .context("the HTTP server ended badly")?
@@ -144,9 +149,13 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         logs,
         work.clone(),
         metrics,
+        Hosts::new(HostSettings {
+            is_http_allowed: config.allow_http_repos,
+        })?,
         url.clone(),
         stopping.clone(),
     );
+    let background = background::start(&state, &stopping);
     let http = HttpServer::new(move || api::app(state.clone()))
         .workers(http_workers())
         .disable_signals()
@@ -165,6 +174,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         http_task,
         runners,
         sweeper,
+        background,
         stopping,
         store,
         _data_dir: data_dir,

@@ -10,6 +10,8 @@ pub(crate) mod dispatch;
 pub(crate) mod events;
 pub(crate) mod idempotency;
 pub(crate) mod pipeline;
+pub(crate) mod poll;
+pub(crate) mod report;
 pub(crate) mod schedule;
 pub(crate) mod secret;
 pub(crate) mod task;

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
+    host::Hosts,
     limit::{HookLimit, LoginLimit},
     logs::Logs,
     metrics::Metrics,
@@ -32,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) logins: LoginLimit,
     pub(crate) hooks: HookLimit,
+    pub(crate) hosts: Hosts,
     /// The URL that users and hosts reach the server under, without a slash at its end.
     pub(crate) base_url: String,
     pub(crate) in_flight: InFlight,
@@ -49,6 +51,7 @@ impl AppState {
         logs: Logs,
         work: Work,
         metrics: Metrics,
+        hosts: Hosts,
         base_url: String,
         stopping: CancellationToken,
     ) -> Self {
@@ -60,6 +63,7 @@ impl AppState {
             metrics,
             logins: LoginLimit::new(),
             hooks: HookLimit::new(),
+            hosts,
             base_url,
             in_flight: InFlight::default(),
             pipelines: Pipelines::default(),

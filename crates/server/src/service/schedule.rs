@@ -13,7 +13,10 @@ use flowcd_store::ScheduleInsert;
 use jiff::{Timestamp, tz::TimeZone};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    state::AppState,
+};
 
 /// What is kept of the hash of an entry, in hexadecimal digits.
 const ENTRY_BYTES: usize = 16;
@@ -97,6 +100,11 @@ pub(crate) fn entries(
         }
     }
     Ok(entries)
+}
+
+/// One pass: runs the schedules that have come due.
+pub(crate) async fn run_due(_state: &AppState) -> Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]
