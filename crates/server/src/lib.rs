@@ -8,10 +8,16 @@ mod auth;
 pub mod config;
 mod data_dir;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod limit;
 mod logs;
 mod metrics;
-#[expect(dead_code, reason = "the receiver of webhooks calls it")]
+#[cfg_attr(
+    not(any(test, feature = "fuzzing")),
+    expect(dead_code, reason = "the receiver of webhooks calls it")
+)]
 mod provider;
 pub mod service;
 mod state;

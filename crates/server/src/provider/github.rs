@@ -24,7 +24,7 @@ const CAPS: Caps = Caps {
 };
 
 const PUSHER: PusherPaths<'static> = PusherPaths {
-    name: &["pusher.name", "sender.login"],
+    name: &["pusher.name", "pusher.login", "sender.login"],
     email: &["pusher.email", "sender.email"],
     avatar_url: &["sender.avatar_url"],
 };
