@@ -176,7 +176,7 @@ fn told(event: &Event) -> Value {
 #[test]
 fn every_payload_says_what_the_manifest_expects() {
     for entry in manifest() {
-        let delivery = Delivery::of(&entry).sign(SECRET);
+        let delivery = Delivery::of(entry).sign(SECRET);
         let name = &entry.file;
         assert_eq!(delivery.verify(&secret(SECRET)), Ok(()), "{name}");
         let event = delivery
@@ -233,13 +233,13 @@ fn a_host_is_known_by_its_headers() {
 fn what_is_not_signed_with_the_secret_is_refused() {
     for entry in manifest() {
         let name = &entry.file;
-        let unsigned = Delivery::of(&entry).header("x-gitee-timestamp", NOW.0.to_string());
+        let unsigned = Delivery::of(entry).header("x-gitee-timestamp", NOW.0.to_string());
         let missing = unsigned.verify(&secret(SECRET));
         assert!(
             matches!(missing, Err(Unverified::Missing(_))),
             "{name}: {missing:?}"
         );
-        let signed = Delivery::of(&entry).sign(SECRET);
+        let signed = Delivery::of(entry).sign(SECRET);
         for other in ["", "tea", "tea & biscuitS", "tea & biscuits "] {
             let wrong = signed.verify(&secret(other));
             let expected = if other.is_empty() {
@@ -251,7 +251,7 @@ fn what_is_not_signed_with_the_secret_is_refused() {
         }
         let none = signed.verify(&WebhookSecret::default());
         assert_eq!(none, Err(Unverified::NoSecret), "{name}");
-        let empty = Delivery::of(&entry).sign("");
+        let empty = Delivery::of(entry).sign("");
         assert_eq!(
             empty.verify(&secret("")),
             Err(Unverified::NoSecret),
@@ -444,7 +444,7 @@ fn github_push(body: &Value) -> Result<Event, Unreadable> {
 
 #[test]
 fn what_cannot_be_read_says_why() {
-    let why = |body: &Value| github_push(body).map(|_| ()).unwrap_err().to_string();
+    let why = |body: &Value| github_push(body).expect_err("no push").to_string();
     for (body, expected) in [
         (json!({}), "`body.ref` is missing or empty"),
         (json!({"ref": ["x"]}), "`body.ref` is missing or empty"),
@@ -459,6 +459,11 @@ fn what_cannot_be_read_says_why() {
         ),
     ] {
         assert_eq!(why(&body), expected);
+    }
+    // A part of a name, or one with a character replaced, is another branch's.
+    for branch in ["a\0b", &"abc/".repeat(300)] {
+        let invalid = github_push(&json!({"ref": format!("refs/heads/{branch}")}));
+        assert!(matches!(invalid, Err(Unreadable::InvalidRef(_))));
     }
     let mut delivery = payload("github/push_branch.json");
     delivery.body = b"{".to_vec();
@@ -579,7 +584,7 @@ fn a_message_can_ask_for_no_deployment() {
 fn what_is_kept_authenticates_nobody() {
     const CANARY: &str = "ca\"nary/1 2";
     for entry in manifest() {
-        let delivery = Delivery::of(&entry)
+        let delivery = Delivery::of(entry)
             .sign(CANARY)
             .header("authorization", "Bearer canary-2")
             .header("cookie", "canary-2=1")
