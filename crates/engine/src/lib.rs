@@ -15,6 +15,7 @@ mod expr;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod git;
+pub mod glob;
 pub mod inputs;
 pub mod jexl;
 mod job;
