@@ -8,14 +8,13 @@ mod auth;
 pub mod config;
 mod data_dir;
 mod error;
-#[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub mod fuzz;
+#[cfg(test)]
+mod fuzz;
 mod limit;
 mod logs;
 mod metrics;
 #[cfg_attr(
-    not(any(test, feature = "fuzzing")),
+    not(test),
     expect(dead_code, reason = "the receiver of webhooks calls it")
 )]
 mod provider;
