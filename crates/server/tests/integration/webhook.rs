@@ -102,12 +102,13 @@ pub(crate) async fn send(
     signature: &[(&'static str, String)],
     body: Vec<u8>,
 ) -> Received {
-    let mut request = http().post(url).body(body);
-    for (name, value) in headers {
-        request = request.header(name, value);
-    }
+    let mut headers = headers.clone();
     for (name, value) in signature {
-        request = request.header(*name, value);
+        headers.insert((*name).to_owned(), value.clone());
+    }
+    let mut request = http().post(url).body(body);
+    for (name, value) in &headers {
+        request = request.header(name, value);
     }
     let response = request.send().await.expect("an answer");
     let status = response.status().as_u16();
@@ -260,6 +261,7 @@ on_both! {
             let received = send(&app.webhook.url, &entry.headers, &good, body).await;
             assert_eq!(received.status, 200, "{received:?}");
             assert_ne!(server.dump(), before, "{provider}");
+            finished(&client, &received.task_id().expect("a task")).await;
         }
         server.stop().await;
     }
