@@ -28,13 +28,18 @@ pub(crate) fn start(state: &AppState, stop: &CancellationToken) -> JoinSet<()> {
         stop.clone(),
         async |state| service::schedule::run_due(state).await,
     ));
-    loops.spawn(every(
+    let polls = every(
         POLLS,
         "look at the repositories",
         state.clone(),
         stop.clone(),
         async |state| service::poll::look_at_due(state).await,
-    ));
+    );
+    let polled = state.clone();
+    loops.spawn(async move {
+        polls.await;
+        polled.looks.end().await;
+    });
     loops.spawn(every(
         REPORTS,
         "report to the Git hosts",
