@@ -9,10 +9,6 @@ mod background;
 pub mod config;
 mod data_dir;
 mod error;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the services that call hosts come next")
-)]
 mod host;
 mod limit;
 mod logs;
@@ -151,7 +147,7 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         metrics,
         Hosts::new(HostSettings {
             is_http_allowed: config.allow_http_repos,
-        })?,
+        }),
         url.clone(),
         stopping.clone(),
     );
