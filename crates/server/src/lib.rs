@@ -9,6 +9,8 @@ mod background;
 pub mod config;
 mod data_dir;
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod host;
 mod limit;
 mod logs;

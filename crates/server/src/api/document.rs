@@ -350,7 +350,29 @@ impl Allowed {
 
     /// The methods that `path` takes; `None` when there is nothing.
     pub(crate) fn methods(&self, path: &str) -> Option<String> {
-        self.0.get(canonical(path)).cloned()
+        let path = canonical(path);
+        let exact = self.0.get(path);
+        exact
+            .or_else(|| {
+                let mut templates = self.0.iter();
+                templates
+                    .find(|(template, _)| is_instance(path, template))
+                    .map(|(_, methods)| methods)
+            })
+            .cloned()
+    }
+}
+
+/// Whether a path is what a template with parameters (`/hooks/{appId}`) stands for.
+fn is_instance(path: &str, template: &str) -> bool {
+    let (mut parts, mut expected) = (path.split('/'), template.split('/'));
+    loop {
+        match (parts.next(), expected.next()) {
+            (None, None) => return true,
+            (Some(part), Some(name)) if name.starts_with('{') && !part.is_empty() => {}
+            (Some(part), Some(name)) if part == name => {}
+            _ => return false,
+        }
     }
 }
 
@@ -438,6 +460,9 @@ mod tests {
             ("/api/application/list", Some("GET, POST")),
             ("/api/flow/tokens/create", Some("POST")),
             ("/healthz", Some("GET")),
+            ("/api/hooks/lam3k2o9c0ffee42", Some("POST")),
+            ("/api/hooks/", None),
+            ("/api/hooks/a/b", None),
             ("/api/flow/nothing", None),
             ("/", None),
         ] {

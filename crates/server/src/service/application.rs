@@ -250,7 +250,11 @@ pub(crate) async fn delete_application(
     caller: &Caller,
     id: &AppId,
 ) -> Result<()> {
-    let application = get_application(state, caller, id).await?;
+    let application = match state.store.application(&caller.user_id, id).await {
+        // What cannot be read is to go all the same.
+        Err(err) if err.is_corrupt_row() => None,
+        found => found?,
+    };
     match state.store.delete_application(&caller.user_id, id).await? {
         AppDeletion::Absent => Err(absent(id)),
         AppDeletion::Busy(task) => Err(Error::conflict(format!(
@@ -259,7 +263,9 @@ pub(crate) async fn delete_application(
         AppDeletion::Deleted { tasks } => {
             info!(app.id = %id, user.id = %caller.user_id, n_tasks = tasks.len(), "Deleted application `{id}`");
             // What went wrong is logged there; a webhook that stays calls nobody.
-            _ = webhook::remove(state, &application).await;
+            if let Some(application) = application {
+                _ = webhook::remove(state, &application).await;
+            }
             state.work.remove_caches(&caller.user_id, id).await;
             for task in &tasks {
                 state.work.changed(task);

@@ -104,7 +104,6 @@ async fn accounts(state: &AppState, user_id: &UserId, provider: Provider) -> Res
             provider,
             origin: account.origin,
             token,
-            username: account.username,
         })
         .collect())
 }

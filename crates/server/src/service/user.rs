@@ -228,7 +228,6 @@ pub(crate) async fn update_provider_token(
             provider: new.provider,
             origin: origin.clone(),
             token: token.clone(),
-            username: username.clone(),
         };
         let login = check_token(state, &account).await?;
         username = username.or(login);
