@@ -33,7 +33,6 @@ use url::Url;
 
 use config::Config;
 use data_dir::DataDir;
-use host::{HostSettings, Hosts};
 use logs::Logs;
 use metrics::Metrics;
 use state::AppState;
@@ -147,9 +146,6 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         logs,
         work.clone(),
         metrics,
-        Hosts::new(HostSettings {
-            is_http_allowed: config.allow_http_repos,
-        }),
         url.clone(),
         stopping.clone(),
     );

@@ -252,7 +252,7 @@ pub(crate) async fn delete_application(
 ) -> Result<()> {
     let application = match state.store.application(&caller.user_id, id).await {
         // What cannot be read is to go all the same.
-        Err(err) if err.is_corrupt_row() => None,
+        Err(flowcd_store::Error::CorruptRow { .. }) => None,
         found => found?,
     };
     match state.store.delete_application(&caller.user_id, id).await? {

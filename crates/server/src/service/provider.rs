@@ -43,10 +43,7 @@ pub(crate) fn place_of(state: &AppState, application: &Application) -> Option<Pl
     let (owner, name) = match path.rsplit_once('/') {
         // Hosts take plain names alone.
         Some((owner, name)) if !path.contains('%') => (owner, name),
-        _ => (
-            application.owner.as_str(),
-            application.repo_name.as_str(),
-        ),
+        _ => (application.owner.as_str(), application.repo_name.as_str()),
     };
     let id = &application.provider_repo_id;
     Some(Place {
@@ -116,7 +113,9 @@ async fn account(
     url: Option<&str>,
 ) -> Result<Account> {
     if provider == Provider::Git {
-        return Err(Error::not_found("plain Git repositories have no API to ask"));
+        return Err(Error::not_found(
+            "plain Git repositories have no API to ask",
+        ));
     }
     let origin = url
         .filter(|url| !url.is_empty())
@@ -155,9 +154,7 @@ pub(crate) fn parse_origin(field: &str, url: &str, is_http_allowed: bool) -> Res
 /// What a host did not do, as an answer to whoever asked for it.
 pub(crate) fn refusal(err: &HostError) -> Error {
     match err {
-        HostError::Unauthorized { .. } => {
-            Error::rule(format!("token 无效，请重新配置 ({err})"))
-        }
+        HostError::Unauthorized { .. } => Error::rule(format!("token 无效，请重新配置 ({err})")),
         HostError::NotFound { .. } => Error::not_found(err.to_string()),
         // It is the caller's account that asked too often, and nothing is wrong with the server.
         HostError::RateLimited { retry_after, .. } => {

@@ -264,15 +264,15 @@ async fn check_token(state: &AppState, account: &Account) -> Result<Option<Strin
                 ),
             ),
             HostError::NotAllowed { .. } => Error::invalid("data.url", &err),
-            HostError::NotFound { .. } | HostError::Malformed { .. } | HostError::Refused { .. } => {
-                Error::invalid(
-                    "data.url",
-                    format!(
-                        "{err}; is it a host of the kind {}? `checkToken: false` stores the token unchecked",
-                        account.provider
-                    ),
-                )
-            }
+            HostError::NotFound { .. }
+            | HostError::Malformed { .. }
+            | HostError::Refused { .. } => Error::invalid(
+                "data.url",
+                format!(
+                    "{err}; is it a host of the kind {}? `checkToken: false` stores the token unchecked",
+                    account.provider
+                ),
+            ),
             _ => refusal(&err),
         }),
     }

@@ -319,9 +319,18 @@ mod tests {
             (rule("push"), vec![Push, TagPush]),
             (rule("release"), vec![Release]),
             (rule("merge_request"), vec![PullRequest]),
-            (json!({"push": {"branches": {"precise": ["main"]}}}), vec![Push]),
-            (json!({"push": {"tags": {"prefix": ["v"]}}, "pr": {}}), vec![TagPush, PullRequest]),
-            (json!({"pull_request": {"types": ["opened"]}}), vec![PullRequest]),
+            (
+                json!({"push": {"branches": {"precise": ["main"]}}}),
+                vec![Push],
+            ),
+            (
+                json!({"push": {"tags": {"prefix": ["v"]}}, "pr": {}}),
+                vec![TagPush, PullRequest],
+            ),
+            (
+                json!({"pull_request": {"types": ["opened"]}}),
+                vec![PullRequest],
+            ),
         ] {
             assert_eq!(check(trigger.clone()), (expected, vec![]), "{trigger}");
         }
