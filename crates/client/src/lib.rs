@@ -55,6 +55,7 @@ mod call;
 mod dispatch;
 mod error;
 mod log;
+mod provider;
 mod raw;
 mod retry;
 mod sse;

@@ -11,10 +11,6 @@ mod data_dir;
 mod error;
 #[cfg(test)]
 mod fuzz;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the services that call hosts come next")
-)]
 mod host;
 mod limit;
 mod logs;
@@ -38,7 +34,6 @@ use url::Url;
 
 use config::Config;
 use data_dir::DataDir;
-use host::{HostSettings, Hosts};
 use logs::Logs;
 use metrics::Metrics;
 use state::AppState;
@@ -154,9 +149,6 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         logs,
         work.clone(),
         metrics,
-        Hosts::new(HostSettings {
-            is_http_allowed: config.allow_http_repos,
-        })?,
         url.clone(),
         stopping.clone(),
     );

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
-    host::Hosts,
+    host::{HostSettings, Hosts},
     limit::{HookLimit, LoginLimit},
     logs::Logs,
     metrics::Metrics,
-    service::{idempotency::InFlight, pipeline::Pipelines, poll::Looks},
+    service::{idempotency::InFlight, pipeline::Pipelines, poll::Looks, report::Reports},
     work::Work,
 };
 
@@ -34,6 +34,7 @@ pub(crate) struct Inner {
     pub(crate) logins: LoginLimit,
     pub(crate) hooks: HookLimit,
     pub(crate) hosts: Hosts,
+    pub(crate) reports: Reports,
     /// The URL that users and hosts reach the server under, without a slash at its end.
     pub(crate) base_url: String,
     pub(crate) in_flight: InFlight,
@@ -53,10 +54,12 @@ impl AppState {
         logs: Logs,
         work: Work,
         metrics: Metrics,
-        hosts: Hosts,
         base_url: String,
         stopping: CancellationToken,
     ) -> Self {
+        let hosts = Hosts::new(HostSettings {
+            is_http_allowed: config.allow_http_repos,
+        });
         Self(Arc::new(Inner {
             config,
             store,
@@ -66,6 +69,7 @@ impl AppState {
             logins: LoginLimit::new(),
             hooks: HookLimit::new(),
             hosts,
+            reports: Reports::default(),
             base_url,
             in_flight: InFlight::default(),
             pipelines: Pipelines::default(),

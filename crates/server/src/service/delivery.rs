@@ -158,6 +158,7 @@ pub(crate) fn told(state: &AppState, app_id: &AppId, kind: DeliveryKind, deliver
         info!(delivery.id = %id, app.id = %app_id, "Took a repetition of delivery `{id}`");
         return;
     }
+    state.metrics.delivery_taken(kind, delivered.verdict);
     if !delivered.task_ids.is_empty() {
         state.work.wake();
     }

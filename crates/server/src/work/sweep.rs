@@ -30,7 +30,7 @@ pub(crate) async fn settle_dead_runs(work: &Work) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || remove_dead_folders(&work_dir, &instance)).await??;
     for task in work.inner.store.settle_instance(&config.instance).await? {
         warn!(task.id = %task, "Settled task `{task}`: its runner was lost");
-        work.changed(&task);
+        work.moved(&task);
     }
     Ok(())
 }
@@ -82,7 +82,7 @@ pub(crate) async fn sweep_forever(work: Work, stop: CancellationToken) {
 pub(crate) async fn sweep(work: &Work) -> Result<(), flowcd_store::Error> {
     for task in work.inner.store.sweep(Millis::now()).await? {
         warn!(task.id = %task, "Settled task `{task}`: its runner was lost");
-        work.changed(&task);
+        work.moved(&task);
     }
     Ok(())
 }
