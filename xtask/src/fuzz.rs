@@ -12,7 +12,7 @@ use crate::{
     process::{cargo, root, run as run_to_end, target_dir},
 };
 
-const TARGETS: [&str; 4] = ["yaml", "expression", "jexl", "template"];
+const TARGETS: [&str; 5] = ["yaml", "expression", "jexl", "template", "glob"];
 
 /// For how long to fuzz.
 #[derive(clap::Args)]

@@ -13,6 +13,7 @@ mod bench;
 mod ci;
 mod demo;
 mod fuzz;
+mod host_apis;
 mod interpreter;
 mod openapi;
 mod oracle;
@@ -49,6 +50,8 @@ enum Chore {
     Fuzz(fuzz::Args),
     /// Record what Node and the npm package `jexl` make of expressions, for the tests of the engine.
     Oracle,
+    /// Record what is published of the APIs of Git hosts, for the tests of the server.
+    HostApis,
     /// Check what a test cannot: formatting, lints, docs, the API document, dependencies, migrations, licences.
     Ci,
 }
@@ -61,6 +64,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(args) => bench::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Oracle => oracle::run(),
+        Chore::HostApis => host_apis::run(),
         Chore::Ci => ci::run(),
     }
 }

@@ -11,6 +11,7 @@ use crate::{
         self, Braces, ExprError, GlobalStatus, Origins, Scope, brace_pairs, check_in,
         references_in, render_in, render_strict, render_traced,
     },
+    glob::{Glob, GlobError, GlobList, MAX_PATTERN_BYTES},
     inputs, jexl,
     lint::{self, Severity},
 };
@@ -82,6 +83,50 @@ pub fn jexl(text: &str) {
     if let Err(error) = jexl::check(text) {
         assert_eq!(value.err(), Some(error.clone()));
         assert!(error.line() >= 1 && error.column() >= 1, "{error}");
+    }
+}
+
+/// Matches a name, all lines but the first, against a pattern, the first line: within its bounds, and as part of lists.
+pub fn glob(text: &str) {
+    let (pattern, name) = text.split_once('\n').unwrap_or((text, ""));
+    let glob = match Glob::parse(pattern) {
+        Ok(glob) => glob,
+        Err(error) => {
+            let is_too_long = matches!(error, GlobError::TooLong(_));
+            assert_eq!(is_too_long, pattern.len() > MAX_PATTERN_BYTES);
+            assert!(!error.to_string().is_empty());
+            return;
+        }
+    };
+    assert!(glob.is_match(pattern), "a pattern matches its own text");
+    let (is_match, work) = glob.count_match(name);
+    assert!(work <= glob.max_work(name.chars().count()), "{work}");
+    assert!(!is_match || !name.is_empty());
+    check_negated(&glob, name, is_match);
+    for patterns in [&[pattern, "**"][..], &["**", pattern], &[pattern]] {
+        let list = GlobList::parse(patterns).expect("each of them is a pattern");
+        let everything = Glob::parse("**").expect("it is a pattern");
+        let is_expected = match patterns {
+            [_] => is_match,
+            _ if glob.is_negative() && patterns[0] == "**" => is_match && everything.is_match(name),
+            _ if glob.is_negative() => everything.is_match(name),
+            _ => is_match || everything.is_match(name),
+        };
+        assert_eq!(list.is_match(name), is_expected, "{patterns:?}");
+    }
+}
+
+/// A pattern of segments matches nothing that the same behind a `!` matches.
+fn check_negated(glob: &Glob, name: &str, is_match: bool) {
+    let pattern = glob.as_str();
+    let is_turned = pattern.starts_with(['!', '(', '.', '*']) || !pattern.contains('/');
+    if is_turned || name.contains(char::is_control) || name.is_empty() || name == pattern {
+        return;
+    }
+    if let Ok(negated) = Glob::parse(&format!("!{pattern}"))
+        && name != negated.as_str()
+    {
+        assert_ne!(negated.is_match(name), is_match);
     }
 }
 

@@ -114,6 +114,11 @@ impl Glob {
         &self.source
     }
 
+    /// Whether the pattern takes names away from a list: it begins with a `!`.
+    pub fn is_negative(&self) -> bool {
+        self.is_negative
+    }
+
     /// Whether a name matches. A pattern always matches its own text, and never an empty name.
     pub fn is_match(&self, name: &str) -> bool {
         self.count_match(name).0

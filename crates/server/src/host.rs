@@ -52,8 +52,6 @@ pub(crate) struct Account {
     pub(crate) origin: String,
     /// The token.
     pub(crate) token: SecretString,
-    /// The account's name, where it was given.
-    pub(crate) username: Option<String>,
 }
 
 /// The repository that a call is about.

@@ -9,6 +9,9 @@ mod background;
 pub mod config;
 mod data_dir;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the services that call hosts come next")

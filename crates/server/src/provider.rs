@@ -14,7 +14,7 @@ mod payload;
 mod push;
 mod signature;
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use flowcd_model::{
     application::Provider,
@@ -63,13 +63,13 @@ impl<'a> Incoming<'a> {
     }
 
     /// The JSON text: the body, or the field `payload` of a form.
-    fn json(&self) -> Option<Vec<u8>> {
+    fn json(&self) -> Option<Cow<'a, [u8]>> {
         if !self.is_form() {
-            return Some(self.body.to_vec());
+            return Some(Cow::Borrowed(self.body));
         }
         url::form_urlencoded::parse(self.body)
             .find(|(name, _)| name == "payload")
-            .map(|(_, value)| value.into_owned().into_bytes())
+            .map(|(_, value)| Cow::Owned(value.into_owned().into_bytes()))
     }
 }
 
@@ -369,3 +369,6 @@ fn is_plain(id: &str) -> bool {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }
+
+#[cfg(test)]
+mod tests;

@@ -207,7 +207,7 @@ impl Run<'_> {
         match guard {
             Guard::NoDot => at(place) != Some('.'),
             Guard::Something => at(place).is_some_and(|c| !is_line_end(c)),
-            Guard::NoDots => !ends(place) && !(at(place) == Some('.') && ends(place + 1)),
+            Guard::NoDots => !(ends(place) || at(place) == Some('.') && ends(place + 1)),
             Guard::Start => place == 0,
             Guard::End => at(place).is_none(),
         }

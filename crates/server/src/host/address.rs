@@ -37,7 +37,8 @@ pub(super) fn parse_origin(origin: &str, is_http_allowed: bool) -> Result<Url, H
     Ok(url)
 }
 
-/// Looks names up as the system does, and knows no address that is not to be asked.
+/// Looks names up as the system does, and knows no address that is not to be asked. Where the environment names a proxy,
+/// the proxy looks names up, and it is for the operator to say what that may reach.
 pub(super) struct GuardedResolver {
     look_up: fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>,
 }

@@ -214,6 +214,13 @@ impl Endpoint<'_> {
         self.read(response).await
     }
 
+    /// Sends something whose answer says nothing new.
+    pub(super) async fn tell(&self, method: Method, body: &Value) -> Result<()> {
+        self.exchange(self.request(method, &self.url).json(body))
+            .await?;
+        Ok(())
+    }
+
     pub(super) async fn delete(&self) -> Result<()> {
         self.exchange(self.request(Method::DELETE, &self.url))
             .await?;

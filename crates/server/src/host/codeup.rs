@@ -244,8 +244,7 @@ pub(super) async fn update_hook(
     webhook: &Webhook,
 ) -> Result<()> {
     let hook = of_repo(api, repo, &["webhooks", &id.0], repo)?;
-    let _: Value = hook.send(Method::PUT, &hook_body(webhook)).await?;
-    Ok(())
+    hook.tell(Method::PUT, &hook_body(webhook)).await
 }
 
 fn hook_body(webhook: &Webhook) -> Value {
@@ -318,6 +317,5 @@ pub(super) async fn set_status(
     }
     let what = format!("commit `{commit}` in the {repo}");
     let statuses = of_repo(api, repo, &["commits", commit, "statuses"], what)?;
-    let _: Value = statuses.send(Method::POST, &body).await?;
-    Ok(())
+    statuses.tell(Method::POST, &body).await
 }

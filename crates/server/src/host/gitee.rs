@@ -224,8 +224,7 @@ pub(super) async fn update_hook(
 ) -> Result<()> {
     let path = ["repos", &repo.owner, &repo.name, "hooks", &id.0];
     let body = hook_body(webhook);
-    let _: WithId = api.at(&path, repo)?.send(Method::PATCH, &body).await?;
-    Ok(())
+    api.at(&path, repo)?.tell(Method::PATCH, &body).await
 }
 
 fn hook_body(webhook: &Webhook) -> Value {
@@ -280,7 +279,6 @@ pub(super) async fn set_status(
 ) -> Result<()> {
     let what = format!("commit `{commit}` in the {repo}");
     let mut body = check_run(status);
-    let runs = ["repos", &repo.owner, &repo.name, "check-runs"];
     let of_commit = [
         "repos",
         &repo.owner,
@@ -297,17 +295,17 @@ pub(super) async fn set_status(
         .check_runs
         .into_iter()
         .find(|run| run.name == status.context);
-    let _: Value = match found {
+    match found {
         Some(run) => {
             let path = ["repos", &repo.owner, &repo.name, "check-runs", &run.id.0];
-            api.at(&path, what)?.send(Method::PATCH, &body).await?
+            api.at(&path, what)?.tell(Method::PATCH, &body).await
         }
         None => {
+            let path = ["repos", &repo.owner, &repo.name, "check-runs"];
             body["head_sha"] = Value::from(commit);
-            api.at(&runs, what)?.send(Method::POST, &body).await?
+            api.at(&path, what)?.tell(Method::POST, &body).await
         }
-    };
-    Ok(())
+    }
 }
 
 fn check_run(status: &CommitStatus) -> Value {

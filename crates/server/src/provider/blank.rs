@@ -119,7 +119,7 @@ impl Blank {
             let json = Value::from(value).to_string();
             forms.extend([
                 value.to_owned(),
-                json.trim_matches('"').to_owned(),
+                json[1..json.len() - 1].to_owned(),
                 url::form_urlencoded::byte_serialize(value.as_bytes()).collect(),
             ]);
         }

@@ -24,7 +24,7 @@ const CAPS: Caps = Caps {
 };
 
 const PUSHER: PusherPaths<'static> = PusherPaths {
-    name: &["pusher.name", "sender.login"],
+    name: &["pusher.name", "pusher.login", "sender.login"],
     email: &["pusher.email", "sender.email"],
     avatar_url: &["sender.avatar_url"],
 };
@@ -160,7 +160,7 @@ pub(super) fn other(body: &Body, kind: EventKind) -> Said {
         kind,
         pusher: payload::pusher(body, &PUSHER),
         pull_request: None,
-        git_ref: payload::default_branch(body, &["repository.default_branch"]),
+        git_ref: payload::default_branch(body, "repository.default_branch"),
         commit: None,
         message: String::new(),
         is_fork_code: false,

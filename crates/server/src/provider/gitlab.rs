@@ -269,7 +269,7 @@ pub(super) fn other(body: &Body, kind: EventKind) -> Said {
         kind,
         pusher: payload::pusher(body, &PUSHER),
         pull_request: None,
-        git_ref: payload::default_branch(body, &["project.default_branch"]),
+        git_ref: payload::default_branch(body, "project.default_branch"),
         commit: None,
         message: String::new(),
         is_fork_code: false,

@@ -10,6 +10,8 @@ use super::{MAX_NAME_CHARS, RepositoryFacts, Unreadable};
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// The longest title.
 const MAX_TITLE_CHARS: usize = 1_024;
+/// The longest full name of a branch or a tag.
+const MAX_REF_BYTES: usize = 1_100;
 /// The longest URL.
 const MAX_URL_CHARS: usize = 2_048;
 
@@ -83,7 +85,6 @@ pub(super) fn clean_message(text: &str) -> String {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    // As long as the character that it replaces is one byte, the text could grow: to three times the limit at most.
     text[..end].replace('\0', "\u{fffd}")
 }
 
@@ -95,11 +96,15 @@ pub(super) fn clean(text: &str, max_chars: usize) -> String {
         .collect()
 }
 
-/// The name of a branch or a tag that the event cannot do without.
+/// The name of a branch or a tag that the event cannot do without. It is taken whole or not at all: a part of it would
+/// be another one's.
 pub(super) fn required(body: &Body, path: &'static str) -> Result<String, Unreadable> {
-    let text = title(body, &[path]);
+    let text = text(body, path);
     if text.is_empty() {
         return Err(Unreadable::NoField(path));
+    }
+    if text.len() > MAX_REF_BYTES || text.contains('\0') {
+        return Err(Unreadable::InvalidRef(clean(&text, MAX_NAME_CHARS)));
     }
     Ok(text)
 }
@@ -136,9 +141,8 @@ pub(super) fn full_ref(name: String) -> Result<String, Unreadable> {
 }
 
 /// The branch that the host shows first, where it tells it.
-pub(super) fn default_branch(body: &Body, paths: &[&str]) -> Option<String> {
-    let branch = title(body, paths);
-    branch_ref(&branch).ok()
+pub(super) fn default_branch(body: &Body, path: &str) -> Option<String> {
+    branch_ref(&text(body, path)).ok()
 }
 
 /// Where a person's name, mail address and picture are looked for.

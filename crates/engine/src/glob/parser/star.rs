@@ -130,8 +130,9 @@ impl Parser<'_> {
             return;
         }
         let stays = match next {
-            Kind::Slash | Kind::DeepSlash | Kind::Open | Kind::Close | Kind::Sigil('@') => true,
-            Kind::Comma | Kind::OpenBrace | Kind::CloseBrace => self.is_in_braces(),
+            Kind::Slash | Kind::DeepSlash | Kind::Open | Kind::Close => true,
+            Kind::OpenBrace | Kind::Sigil('@') => true,
+            Kind::Comma | Kind::CloseBrace => self.is_in_braces(),
             _ => false,
         };
         if !stays {

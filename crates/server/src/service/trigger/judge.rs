@@ -461,17 +461,16 @@ fn decide(patterns: &Patterns<String>, what: &str, name: &str) -> Result<(bool, 
             (true, format!("{what} `{name}` matches `{}`", globs[n]))
         }
         Decision::Included { by: None } => (true, format!("{what} `{name}` is not excluded")),
-        Decision::Excluded { by } => (
-            false,
-            format!(
-                "{what} `{name}` is excluded by `{}`",
-                globs[by].trim_start_matches('!')
-            ),
-        ),
+        Decision::Excluded { by } => {
+            // Of what stands in `exclude`, the `!` is ours.
+            let is_ours = by >= globs.len() - patterns.exclude.len();
+            let glob = globs[by].strip_prefix('!').filter(|_| is_ours);
+            let glob = glob.unwrap_or(&globs[by]);
+            (false, format!("{what} `{name}` is excluded by `{glob}`"))
+        }
         Decision::Unmatched => {
-            let tried: Vec<String> = globs
+            let tried: Vec<String> = globs[..globs.len() - patterns.exclude.len()]
                 .iter()
-                .filter(|glob| !glob.starts_with('!'))
                 .map(|glob| format!("`{glob}`"))
                 .collect();
             (
