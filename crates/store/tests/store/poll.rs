@@ -49,10 +49,10 @@ on_both! {
     async fn a_repository_is_due_at_once_and_then_after_its_interval(db: &TestDb) {
         let app = polled(db, 60).await;
         let now = Millis::now();
-        assert_eq!(db.store.claim_polls(now, 8).await.expect("no error"), [app.id.clone()]);
+        assert_eq!(db.store.claim_polls(now, 8).await.expect("no error"), std::slice::from_ref(&app.id));
         assert_eq!(db.store.claim_polls(now, 8).await.expect("no error"), [], "nobody else gets it");
         assert_eq!(db.store.claim_polls(now.plus_ms(59_999), 8).await.expect("no error"), []);
-        assert_eq!(db.store.claim_polls(now.plus_ms(60_000), 8).await.expect("no error"), [app.id.clone()]);
+        assert_eq!(db.store.claim_polls(now.plus_ms(60_000), 8).await.expect("no error"), std::slice::from_ref(&app.id));
         db.store.poll_all(now).await.expect("no error");
         assert_eq!(db.store.claim_polls(now, 8).await.expect("no error"), [app.id]);
     }
