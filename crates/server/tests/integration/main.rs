@@ -10,6 +10,7 @@ mod git_http;
 mod support;
 
 mod access;
+mod accounts;
 mod cancel;
 mod crash;
 mod delivery;
@@ -20,6 +21,7 @@ mod open_api;
 mod pipeline;
 mod races;
 mod remote_git;
+mod reports;
 mod security;
 mod system;
 mod tokens;
