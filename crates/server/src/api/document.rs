@@ -463,6 +463,7 @@ mod tests {
             ("/api/hooks/lam3k2o9c0ffee42", Some("POST")),
             ("/api/hooks/", None),
             ("/api/hooks/a/b", None),
+            ("/api/github/repos", Some("GET")),
             ("/api/flow/nothing", None),
             ("/", None),
         ] {

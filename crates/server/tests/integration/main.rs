@@ -10,6 +10,7 @@ mod git_http;
 mod support;
 
 mod access;
+mod accounts;
 mod cancel;
 mod crash;
 mod delivery;
@@ -21,6 +22,7 @@ mod pipeline;
 mod poll;
 mod races;
 mod remote_git;
+mod reports;
 mod retention;
 mod schedule;
 mod security;

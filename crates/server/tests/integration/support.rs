@@ -1,6 +1,7 @@
 //! The harness: a server on a free port with a fresh database, its clients, and repositories to deploy.
 
 mod database;
+mod host;
 mod process;
 mod repo;
 
@@ -26,6 +27,7 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 
 pub(crate) use database::{Beside, Database, files_below};
+pub(crate) use host::{Asked, Host};
 pub(crate) use process::{Process, mint_token};
 pub(crate) use repo::Repo;
 
