@@ -8,7 +8,7 @@ for argument in "$@"; do
     previous=$argument
 done
 case "$crate" in
-flowcd_engine | flowcd_model | serde_saphyr | granit_parser | serde_json | yaml | expression | jexl | template)
+flowcd_engine | flowcd_model | serde_saphyr | granit_parser | serde_json | yaml | expression | jexl | template | glob | hook)
     exec "$@" -Cpasses=sancov-module \
         -Cllvm-args=-sanitizer-coverage-level=4 \
         -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \

@@ -12,7 +12,7 @@ use crate::{
     process::{cargo, root, run as run_to_end, target_dir},
 };
 
-const TARGETS: [&str; 5] = ["yaml", "expression", "jexl", "template", "glob"];
+const TARGETS: [&str; 6] = ["yaml", "expression", "jexl", "template", "glob", "hook"];
 
 /// For how long to fuzz.
 #[derive(clap::Args)]

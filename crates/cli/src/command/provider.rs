@@ -64,6 +64,10 @@ pub(crate) struct SetArgs {
     /// Read the token from stdin instead of asking for it.
     #[arg(long = "token-stdin")]
     is_stdin: bool,
+
+    /// Store the token without having the server ask the host whether it works.
+    #[arg(long = "no-check")]
+    is_unchecked: bool,
 }
 
 pub(super) fn parse_provider(name: &str) -> Result<Provider, String> {
@@ -90,6 +94,7 @@ pub(crate) async fn run(
                     provider,
                     url: args.host,
                     username: None,
+                    check_token: None,
                 })
                 .await?;
             printer.talk(&format!("removed the token for {provider}"));
@@ -141,6 +146,7 @@ async fn set(client: &Client, printer: &Printer, args: SetArgs) -> Result<(), Fa
             provider,
             url: args.host.host,
             username: args.username,
+            check_token: args.is_unchecked.then_some(false),
         })
         .await?;
     printer.talk(&format!("stored the token for {provider}"));

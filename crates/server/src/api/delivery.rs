@@ -54,7 +54,11 @@ pub(crate) struct HookQuery {
 #[utoipa::path(
     tag = "delivery",
     params(("appId" = AppId, Path, description = "The application's id.")),
-    request_body(content = Object, description = "The host's payload, up to 25 MiB."),
+    request_body(
+        content = Object,
+        description = "The host's payload, up to 25 MiB.",
+        example = json!({"ref": "refs/heads/main", "after": "7fd1a60b01f91b314f59955a4e4d4e80d8edf11d"})
+    ),
     responses(
         (
             status = 200,
@@ -88,7 +92,11 @@ pub(crate) async fn receive_webhook(
 #[utoipa::path(
     tag = "delivery",
     params(HookQuery),
-    request_body(content = Object, description = "The host's payload, up to 25 MiB."),
+    request_body(
+        content = Object,
+        description = "The host's payload, up to 25 MiB.",
+        example = json!({"ref": "refs/heads/main", "after": "7fd1a60b01f91b314f59955a4e4d4e80d8edf11d"})
+    ),
     responses(
         (
             status = 200,

@@ -349,7 +349,7 @@ on_both! {
             assert_eq!((task.status, task.is_fork, task.commit.as_str()), (TaskStatus::Success, head == 2, commit.as_str()), "{task:#?}");
             assert_eq!(task.git_ref.as_deref(), Some("refs/pull/7/head"));
             assert_eq!(String::from_utf8_lossy(&log_of(&client, &task.id, 1).await), log, "{head} {is_allowed}");
-            let again = client.redeploy_task(&flowcd_model::dispatch::Redeploy { task_id: task.id.clone(), is_debug: false }).await.expect("accepted");
+            let again = client.redeploy_task(&task.id).await.expect("accepted");
             let again = finished(&client, &again.task_id).await;
             assert_eq!(again.is_fork, head == 2);
             assert_eq!(String::from_utf8_lossy(&log_of(&client, &again.id, 1).await), log, "{head} {is_allowed}");

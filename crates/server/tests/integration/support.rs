@@ -161,6 +161,11 @@ impl Server {
             .expect("a client")
     }
 
+    /// What is in its database, table by table.
+    pub(crate) fn dump(&self) -> BTreeMap<String, Vec<String>> {
+        database::dump(&self.config)
+    }
+
     /// The URL of a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.running.url())

@@ -102,12 +102,13 @@ pub(crate) async fn send(
     signature: &[(&'static str, String)],
     body: Vec<u8>,
 ) -> Received {
-    let mut request = http().post(url).body(body);
-    for (name, value) in headers {
-        request = request.header(name, value);
-    }
+    let mut headers = headers.clone();
     for (name, value) in signature {
-        request = request.header(*name, value);
+        headers.insert((*name).to_owned(), value.clone());
+    }
+    let mut request = http().post(url).body(body);
+    for (name, value) in &headers {
+        request = request.header(name, value);
     }
     let response = request.send().await.expect("an answer");
     let status = response.status().as_u16();
@@ -147,12 +148,11 @@ on_both! {
         let server = Server::start(database).await;
         let client = server.admin().await;
         let mut apps: BTreeMap<Provider, CreatedApplication> = BTreeMap::new();
+        for provider in Provider::ALL {
+            apps.insert(provider, application_for_all(&client, provider, "shop").await);
+        }
         let (mut n_deployed, mut n_not) = (0, 0);
         for entry in entries() {
-            if !apps.contains_key(&entry.provider) {
-                let made = application_for_all(&client, entry.provider, "shop").await;
-                apps.insert(entry.provider, made);
-            }
             let app = &apps[&entry.provider];
             assert_eq!(app.webhook.url, server.url(&format!("/api/hooks/{}", app.id)));
             let body = fs::read(folder().join(&entry.file)).expect("a payload");
@@ -227,7 +227,7 @@ on_both! {
         let server = Server::start(database).await;
         let client = server.admin().await;
         let foreign = server.user("mallory").await;
-        for provider in [Provider::Github, Provider::Gitee, Provider::Gitlab, Provider::Codeup, Provider::Gitea, Provider::Git] {
+        for provider in Provider::ALL {
             let entry = entry(&format!("{provider}/push_branch.json"));
             let app = application_for_all(&client, provider, "shop").await;
             let other = application_for_all(&foreign, provider, "shop").await;
@@ -260,6 +260,7 @@ on_both! {
             let received = send(&app.webhook.url, &entry.headers, &good, body).await;
             assert_eq!(received.status, 200, "{received:?}");
             assert_ne!(server.dump(), before, "{provider}");
+            finished(&client, &received.task_id().expect("a task")).await;
         }
         server.stop().await;
     }

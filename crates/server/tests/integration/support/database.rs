@@ -1,12 +1,14 @@
 //! A fresh database for each test, on either engine.
 
 use std::{
+    collections::BTreeMap,
     path::Path,
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use diesel::{Connection, PgConnection, RunQueryDsl};
-use secrecy::SecretString;
+use flowcd_server::config::Config;
+use secrecy::{ExposeSecret, SecretString};
 
 /// Which engine a test runs on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,4 +68,61 @@ pub(crate) fn files_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
         }
     }
     found
+}
+
+/// What is in a database: each table's rows as text. Without `tokens`, which remember when they were used.
+pub(crate) fn dump(config: &Config) -> BTreeMap<String, Vec<String>> {
+    match &config.database_url {
+        None => dump_sqlite(&config.data_dir.join("flowcd.db")),
+        Some(url) => dump_postgres(url.expose_secret()),
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Cell {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    value: String,
+}
+
+fn dump_sqlite(path: &Path) -> BTreeMap<String, Vec<String>> {
+    let path = path.to_str().expect("a path in UTF-8");
+    let mut conn = diesel::SqliteConnection::establish(path).expect("the file opens");
+    let mut ask = |sql: &str| -> Vec<String> {
+        let cells: Vec<Cell> = diesel::sql_query(sql).load(&mut conn).expect("an answer");
+        cells.into_iter().map(|cell| cell.value).collect()
+    };
+    let tables = ask("SELECT name AS value FROM sqlite_schema WHERE type = 'table' ORDER BY 1");
+    let tables = tables.into_iter().filter(|table| table != "tokens");
+    tables
+        .map(|table| {
+            let columns = ask(&format!(
+                "SELECT 'quote(\"' || name || '\")' AS value FROM pragma_table_info('{table}')"
+            ));
+            let rows = ask(&format!(
+                "SELECT {} AS value FROM \"{table}\" ORDER BY 1",
+                columns.join(" || '|' || ")
+            ));
+            (table, rows)
+        })
+        .collect()
+}
+
+fn dump_postgres(url: &str) -> BTreeMap<String, Vec<String>> {
+    let mut conn = PgConnection::establish(url).expect("PostgreSQL answers");
+    let mut ask = |sql: &str| -> Vec<String> {
+        let cells: Vec<Cell> = diesel::sql_query(sql).load(&mut conn).expect("an answer");
+        cells.into_iter().map(|cell| cell.value).collect()
+    };
+    let tables = ask(
+        "SELECT tablename::text AS value FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1",
+    );
+    let tables = tables.into_iter().filter(|table| table != "tokens");
+    tables
+        .map(|table| {
+            let rows = ask(&format!(
+                "SELECT t::text AS value FROM \"{table}\" t ORDER BY 1"
+            ));
+            (table, rows)
+        })
+        .collect()
 }
