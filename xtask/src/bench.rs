@@ -1,6 +1,7 @@
 //! What the speed is: each figure beside its floor, measured in the same run, as a ratio with its spread.
 
 mod deploy;
+mod hooks;
 mod limits;
 mod list;
 mod server;
@@ -34,6 +35,8 @@ enum What {
     Throughput,
     /// Lists of 100 applications per second, over a loop that only does the queries.
     List,
+    /// Webhooks verified, stored and answered per second, on SQLite and on PostgreSQL.
+    Hooks,
     /// Memory of an idle server, and how long it takes to be ready.
     Idle,
     /// How long it takes to refuse a pipeline file that is too much.
@@ -66,6 +69,7 @@ fn measure(
         What::Logs => runtime.block_on(deploy::logs(binaries, rounds)),
         What::Throughput => runtime.block_on(deploy::throughput(binaries, rounds)),
         What::List => runtime.block_on(list::list(binaries, rounds)),
+        What::Hooks => runtime.block_on(hooks::hooks(binaries, rounds)),
         What::Limits => limits::limits(binaries, rounds),
         What::Idle => runtime.block_on(server::idle(binaries, rounds)),
     }

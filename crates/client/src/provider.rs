@@ -1,4 +1,4 @@
-//! What the caller's accounts on Git hosts can see there.
+//! What the caller's account on a Git host can see there.
 
 use flowcd_model::{
     application::Provider,
@@ -11,7 +11,7 @@ use flowcd_model::{
 use crate::{Client, Error};
 
 impl Client {
-    /// The repositories that the caller can deploy.
+    /// The repositories of the caller's account on a Git host.
     pub async fn list_host_repositories(
         &self,
         provider: Provider,
@@ -22,7 +22,7 @@ impl Client {
         self.fetch(&call).await
     }
 
-    /// The organizations that the caller's account belongs to.
+    /// The organizations, or groups, that the caller's account belongs to.
     pub async fn list_host_organizations(
         &self,
         provider: Provider,
@@ -33,14 +33,14 @@ impl Client {
         self.fetch(&call).await
     }
 
-    /// The repositories of an organization whose webhooks the caller may set.
-    pub async fn list_organization_repositories(
+    /// The repositories of an organization that the caller's account may deploy.
+    pub async fn list_host_organization_repositories(
         &self,
         provider: Provider,
         query: &HostOrganizationQuery,
     ) -> Result<Vec<HostRepository>, Error> {
         let path = format!("/api/{provider}/orgRepos");
-        let call = self.get("list_organization_repositories", &path, query);
+        let call = self.get("list_host_organization_repositories", &path, query);
         self.fetch(&call).await
     }
 

@@ -29,14 +29,19 @@ pub(crate) fn start(state: &AppState, stop: &CancellationToken) -> JoinSet<()> {
         async |_| pending().await,
         async |state| service::schedule::run_due(state).await,
     ));
-    loops.spawn(every(
+    let polls = every(
         POLLS,
         "look at the repositories",
         state.clone(),
         stop.clone(),
         async |_| pending().await,
         async |state| service::poll::look_at_due(state).await,
-    ));
+    );
+    let polled = state.clone();
+    loops.spawn(async move {
+        polls.await;
+        polled.looks.end().await;
+    });
     let (state, stop) = (state.clone(), stop.clone());
     loops.spawn(async move {
         every(

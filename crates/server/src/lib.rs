@@ -26,6 +26,7 @@ use std::{net::SocketAddr, net::TcpListener, sync::Arc};
 use actix_web::{HttpServer, dev::ServerHandle};
 use anyhow::Context;
 use flowcd_engine::git::RepoPolicy;
+use flowcd_model::time::Millis;
 use flowcd_store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -134,6 +135,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         },
         limits: flowcd_engine::Limits::default(),
         log_retention: config.log_retention,
+        delivery_retention: config.delivery_retention,
+        max_deliveries: config.max_deliveries,
         base_url: url.clone(),
     };
     let work = Work::new(work_config, store.clone(), logs.clone(), metrics.clone());
@@ -149,6 +152,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         url.clone(),
         stopping.clone(),
     );
+    // Webhooks may have been missed while no server ran.
+    store.poll_all(Millis::now()).await?;
     let background = background::start(&state, &stopping);
     let http = HttpServer::new(move || api::app(state.clone()))
         .workers(http_workers())

@@ -13,7 +13,7 @@ use crate::{
     limit::{HookLimit, LoginLimit},
     logs::Logs,
     metrics::Metrics,
-    service::{idempotency::InFlight, pipeline::Pipelines, report::Reports},
+    service::{idempotency::InFlight, pipeline::Pipelines, poll::Looks, report::Reports},
     work::Work,
 };
 
@@ -41,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) pipelines: Pipelines,
     /// Permits to ask a repository where a ref points.
     pub(crate) resolving: Semaphore,
+    /// Looks at repositories that are under way.
+    pub(crate) looks: Looks,
     /// Fires when the server was asked to stop: readiness ends, and open event streams close.
     pub(crate) stopping: CancellationToken,
 }
@@ -72,6 +74,7 @@ impl AppState {
             in_flight: InFlight::default(),
             pipelines: Pipelines::default(),
             resolving: Semaphore::new(MAX_RESOLVING),
+            looks: Looks::default(),
             stopping,
         }))
     }

@@ -68,6 +68,10 @@ pub(crate) struct WorkConfig {
     pub(crate) limits: Limits,
     /// How long logs are kept after their task has ended; for ever when `None`.
     pub(crate) log_retention: Option<Duration>,
+    /// How long deliveries are kept; for ever when `None`.
+    pub(crate) delivery_retention: Option<Duration>,
+    /// How many deliveries of an application are kept.
+    pub(crate) max_deliveries: u32,
     /// The server's base URL, for `task.url`.
     pub(crate) base_url: String,
 }

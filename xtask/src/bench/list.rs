@@ -127,7 +127,8 @@ async fn request_until(server: &Server, end: Instant) -> Result<(usize, usize)> 
     Ok((n_answers, n_bytes))
 }
 
-async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<usize> {
+/// Reads one answer, which must be a good one; answers the length of its body.
+pub(super) async fn read_answer(stream: &mut TcpStream, buffer: &mut [u8]) -> Result<usize> {
     let mut n_read = 0;
     loop {
         let n_more = stream.read(&mut buffer[n_read..]).await?;

@@ -38,8 +38,18 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts one on a fresh data folder.
+    /// Starts one on a fresh data folder, with the embedded database.
     pub(super) fn start(binaries: &Binaries, arguments: &[&str]) -> Result<Self> {
+        Self::start_on(binaries, arguments, None)
+    }
+
+    /// Starts one on a fresh data folder, with another database.
+    pub(super) fn start_on(
+        binaries: &Binaries,
+        arguments: &[&str],
+        database_url: Option<&str>,
+    ) -> Result<Self> {
+        let database = database_url.map(|url| ("FLOWCD_DATABASE_URL", url));
         static TLS: Once = Once::new();
         TLS.call_once(|| _ = rustls::crypto::ring::default_provider().install_default());
         let folder = tempfile::Builder::new().prefix("flowcd-bench-").tempdir()?;
@@ -48,6 +58,7 @@ impl Server {
         run(Command::new(&binaries.server)
             .args(["migrate", "--data-dir"])
             .arg(&data)
+            .envs(database)
             .stdout(Stdio::null())
             .stderr(Stdio::null()))?;
         let spawn = || -> Result<(Guard, u32, String, Duration)> {
@@ -68,6 +79,7 @@ impl Server {
                     ("FLOWCD_LOG_FILTER", "warn"),
                     ("FLOWCD_ADMIN_PASSWORD", "bench-password-of-no-use"),
                 ])
+                .envs(database)
                 .stdout(Stdio::piped())
                 .spawn()
                 .context("cannot start flowcd-server")?;
@@ -98,9 +110,14 @@ impl Server {
             "1d",
             "--data-dir",
         ];
-        let token = output(Command::new(&binaries.server).args(create).arg(&data))?
-            .trim()
-            .to_owned();
+        let token = output(
+            Command::new(&binaries.server)
+                .args(create)
+                .arg(&data)
+                .envs(database),
+        )?
+        .trim()
+        .to_owned();
         let client = Client::builder(&url)?
             .token(SecretString::from(token.clone()))
             .build()?;

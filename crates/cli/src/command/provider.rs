@@ -1,5 +1,7 @@
 //! `flowcd provider`: the caller's tokens for Git hosts.
 
+mod listing;
+
 use clap::{Args, Subcommand};
 use flowcd_client::Client;
 use flowcd_model::{
@@ -26,6 +28,12 @@ pub(crate) enum ProviderCommand {
     /// Remove your token for a Git host.
     #[command(visible_alias = "rm")]
     Remove(HostArgs),
+    /// List the repositories that your account on a Git host can see.
+    Repos(listing::ReposArgs),
+    /// List the organizations, or groups, that your account on a Git host belongs to.
+    Orgs(HostArgs),
+    /// List the branches of a repository on a Git host.
+    Branches(listing::BranchesArgs),
 }
 
 /// Names a Git host.
@@ -62,7 +70,7 @@ pub(crate) struct SetArgs {
     is_unchecked: bool,
 }
 
-fn parse_provider(name: &str) -> Result<Provider, String> {
+pub(super) fn parse_provider(name: &str) -> Result<Provider, String> {
     name.parse()
         .map_err(|error: UnknownProvider| error.to_string())
 }
@@ -75,6 +83,9 @@ pub(crate) async fn run(
     match command {
         ProviderCommand::List => list(client, printer).await?,
         ProviderCommand::Set(args) => set(client, printer, args).await?,
+        ProviderCommand::Repos(args) => listing::repos(client, printer, args).await?,
+        ProviderCommand::Orgs(args) => listing::organizations(client, printer, args).await?,
+        ProviderCommand::Branches(args) => listing::branches(client, printer, args).await?,
         ProviderCommand::Remove(args) => {
             let provider = args.provider;
             client

@@ -7,7 +7,9 @@
 
 mod app;
 mod corpus;
+mod delivery;
 mod deploy;
+mod hook;
 mod idempotency;
 mod interrupt;
 mod log;
@@ -19,3 +21,4 @@ mod run;
 mod support;
 mod task;
 mod token;
+mod trigger;

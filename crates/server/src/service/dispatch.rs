@@ -283,9 +283,10 @@ fn refusal(err: GitError, is_authenticated: bool) -> Error {
             "{err}; if it is private, store a token for its host by `POST user/updateUserProviderToken`"
         )),
         GitError::Unreachable { .. } | GitError::TimedOut { .. } => unreachable(err.to_string()),
-        GitError::Failed { .. } | GitError::Moved { .. } | GitError::CommitNotFound { .. } => {
-            Error::rule(err.to_string())
-        }
+        GitError::Failed { .. }
+        | GitError::Moved { .. }
+        | GitError::CommitNotFound { .. }
+        | GitError::TooManyRefs { .. } => Error::rule(err.to_string()),
         GitError::Cancelled { .. } => Error::unavailable("the server is stopping"),
         GitError::Io { .. } => Error::internal(err),
     }

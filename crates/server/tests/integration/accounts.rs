@@ -204,7 +204,7 @@ on_both! {
             let found = client.list_host_repositories(provider, &by_url).await.expect("a list");
             assert_eq!(marks(found), ["7 acme/seven true", "8 acme/eight true"], "{provider}");
             let of_acme = HostOrganizationQuery { org: "acme".to_owned(), url: None };
-            let found = client.list_organization_repositories(provider, &of_acme).await.expect("a list");
+            let found = client.list_host_organization_repositories(provider, &of_acme).await.expect("a list");
             assert_eq!(found.len(), 2, "{provider}");
             // A Codeup of one's own has no organizations.
             if provider != Provider::Codeup {

@@ -148,12 +148,11 @@ on_both! {
         let server = Server::start(database).await;
         let client = server.admin().await;
         let mut apps: BTreeMap<Provider, CreatedApplication> = BTreeMap::new();
+        for provider in Provider::ALL {
+            apps.insert(provider, application_for_all(&client, provider, "shop").await);
+        }
         let (mut n_deployed, mut n_not) = (0, 0);
         for entry in entries() {
-            if !apps.contains_key(&entry.provider) {
-                let made = application_for_all(&client, entry.provider, "shop").await;
-                apps.insert(entry.provider, made);
-            }
             let app = &apps[&entry.provider];
             assert_eq!(app.webhook.url, server.url(&format!("/api/hooks/{}", app.id)));
             let body = fs::read(folder().join(&entry.file)).expect("a payload");
@@ -228,7 +227,7 @@ on_both! {
         let server = Server::start(database).await;
         let client = server.admin().await;
         let foreign = server.user("mallory").await;
-        for provider in [Provider::Github, Provider::Gitee, Provider::Gitlab, Provider::Codeup, Provider::Gitea, Provider::Git] {
+        for provider in Provider::ALL {
             let entry = entry(&format!("{provider}/push_branch.json"));
             let app = application_for_all(&client, provider, "shop").await;
             let other = application_for_all(&foreign, provider, "shop").await;
