@@ -184,22 +184,6 @@ on_both! {
 }
 
 on_both! {
-    async fn a_push_that_a_webhook_and_a_look_tell_at_the_same_time_is_deployed_once(database) {
-        let server = Server::start(database).await;
-        let client = server.admin().await;
-        let repo = Repo::with_pipeline(PIPELINE);
-        let app = polled(&client, &repo).await;
-        for n in 1..=5 {
-            let commit = repo.commit(&[("a", &n.to_string())], "At once");
-            let id = format!("guid-{n}");
-            tokio::join!(look(&server, &client, &app.id), send_push(&server, &app, &commit, &id));
-            assert_eq!(n_tasks(&client, &app.id).await, n);
-        }
-        server.stop().await;
-    }
-}
-
-on_both! {
     async fn a_push_while_no_server_runs_is_found_after_the_start(database) {
         let server = Server::start(database).await;
         let client = server.admin().await;

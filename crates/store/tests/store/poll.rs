@@ -196,4 +196,17 @@ on_both! {
         assert!(delivered.expect("answered").is_duplicate);
         assert_eq!(db.store.told_between(&app.id, since, since.plus_ms(60_000)).await.expect("no error"), []);
     }
+
+    async fn a_push_that_the_host_and_a_look_tell_at_the_same_time_is_kept_once(db: &TestDb) {
+        let app = polled(db, 60).await;
+        let look = look(db, &app).await;
+        for n in 0..50 {
+            let of_round = |delivery: Delivery| Delivery { git_ref: Some(format!("refs/heads/b{n}")), ..delivery };
+            let hook = of_round(Delivery { kind: DeliveryKind::Webhook, ..found(&app, &format!("hook-{n}"), 'a') });
+            let poll = of_round(found(&app, &format!("poll-{n}"), 'a'));
+            let (hook, poll) = tokio::join!(db.store.record_push(hook, Vec::new()), db.store.record_polled(&look, poll, Vec::new()));
+            let is_new = [hook, poll].map(|kept| !kept.expect("no error").expect("kept").is_duplicate);
+            assert_ne!(is_new[0], is_new[1], "round {n}");
+        }
+    }
 }
