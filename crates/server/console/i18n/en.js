@@ -249,7 +249,6 @@ export default {
   'log.of': 'Log of “{name}”',
   'log.empty': 'It printed nothing.',
   'log.loading': 'Loading …',
-  'log.line': 'Line {n}: copy its link',
   'log.cut': 'show {n} more',
   'log.longLine': 'Line {n}',
   'log.gap': '{n} left out here by the log\'s size limit',

@@ -249,7 +249,6 @@ export default {
   'log.of': '“{name}”的日志',
   'log.empty': '没有输出。',
   'log.loading': '加载中……',
-  'log.line': '第 {n} 行：复制链接',
   'log.cut': '再显示 {n}',
   'log.longLine': '第 {n} 行',
   'log.gap': '因日志大小限制，此处省略了 {n}',

@@ -25,6 +25,7 @@ const SHOW_LOADING_MS = 150;
 let root = null;
 let leave = new AbortController();
 let onShown = () => {};
+let shown = '';
 
 function route(pattern, names, load, place) {
   return { pattern: new RegExp(`^${pattern}$`), names, load, place };
@@ -34,12 +35,17 @@ function route(pattern, names, load, place) {
  * Begins to show pages.
  *
  * @param {HTMLElement} element where
- * @param {function(?string): void} shown told the place in the navigation of each page
+ * @param {function(?string): void} shownPlace told the place in the navigation of each page
  */
-export function startRouter(element, shown) {
+export function startRouter(element, shownPlace) {
   root = element;
-  onShown = shown;
-  addEventListener('popstate', () => show());
+  onShown = shownPlace;
+  addEventListener('popstate', () => {
+    // Another fragment is another place on the same page.
+    if (location.pathname + location.search !== shown) {
+      show();
+    }
+  });
   document.addEventListener('click', followLink);
   return show();
 }
@@ -92,6 +98,7 @@ async function show({ isSamePage = false } = {}) {
   leave = new AbortController();
   const { signal } = leave;
   const path = location.pathname;
+  shown = path + location.search;
   const found = ROUTES.find(({ pattern }) => pattern.test(path));
   onShown(found?.place ?? null);
   const loading = setTimeout(() => {
@@ -116,7 +123,7 @@ async function show({ isSamePage = false } = {}) {
   fill(root, content);
   if (!isSamePage) {
     scrollTo(0, 0);
-    root.querySelector('[autofocus]')?.focus() ?? root.focus({ preventScroll: true });
+    (root.querySelector('[autofocus]') ?? root).focus({ preventScroll: true });
   }
 }
 
