@@ -85,6 +85,7 @@ export default {
   'status.pending': 'Waiting',
   'status.running': 'Running',
   'status.cancelling': 'Cancelling',
+  'status.done': 'Done',
   'status.success': 'Succeeded',
   'status.failure': 'Failed',
   'status.cancelled': 'Cancelled',

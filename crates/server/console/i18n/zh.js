@@ -85,6 +85,7 @@ export default {
   'status.pending': '等待中',
   'status.running': '运行中',
   'status.cancelling': '正在取消',
+  'status.done': '完成',
   'status.success': '成功',
   'status.failure': '失败',
   'status.cancelled': '已取消',

@@ -11,6 +11,7 @@ mod support;
 
 mod access;
 mod cancel;
+mod console;
 mod crash;
 mod delivery;
 mod deploy;

@@ -9,6 +9,7 @@ const ICONS = {
   pending: 'pending',
   running: 'spinner',
   cancelling: 'spinner',
+  done: 'check',
   success: 'success',
   failure: 'failure',
   cancelled: 'cancelled',

@@ -13,7 +13,7 @@ const CHUNK_BYTES = 256 * 1024;
 /** .. or in the middle of a line when there is none for so long. */
 const LONGEST_BYTES = 2 * 1024 * 1024;
 /** How much of all logs of a page is held at once. */
-const HELD_BYTES = 24 * 1024 * 1024;
+const HELD_BYTES = 48 * 1024 * 1024;
 const NEWLINE = 10;
 
 /** The chunks of all stores of the page that can be dropped, those used last at the end. */

@@ -71,7 +71,7 @@ export default async function deploymentPage(page) {
   }
 
   function section(stepCount) {
-    return sections.get(stepCount) ?? showStep({ run: t('deployment.cleanUp'), stepCount, status: 'success' });
+    return sections.get(stepCount) ?? showStep({ run: t('deployment.cleanUp'), stepCount, status: 'done' });
   }
 
   function showStep(step) {

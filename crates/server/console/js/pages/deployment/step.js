@@ -12,7 +12,7 @@ import { LogStore } from '../../log/store.js';
 import { LogView } from '../../log/view.js';
 
 const READ_BYTES = 1024 * 1024;
-const FINAL = new Set(['success', 'failure', 'skipped', 'cancelled', 'error-with-continue']);
+const FINAL = new Set(['done', 'success', 'failure', 'skipped', 'cancelled', 'error-with-continue']);
 
 export class StepSection {
   /** Called when the reader folds or unfolds it, or scrolls away from its end. */
@@ -81,6 +81,9 @@ export class StepSection {
 
   #time() {
     const { status, process_time: seconds, started_time: started } = this.step;
+    if (status === 'skipped') {
+      return null;
+    }
     const now = status === 'running' && started ? (Date.now() - started) / 1000 : undefined;
     return h('span', { class: 'step-time' }, duration(seconds ?? now ?? NaN));
   }
