@@ -255,7 +255,7 @@ async fn files_are_kept_for_ever_under_the_address_of_their_version() {
         let path = format!("/assets/{version}/{name}");
         let (status, headers, body) = get(&server, &path, &[]).await;
         assert_eq!(status, 200, "{name}");
-        assert_eq!(body, source(&name).as_bytes(), "{name}");
+        assert!(body == source(&name).as_bytes(), "{name}");
         let expected = match name.rsplit_once('.') {
             Some((_, "js")) => "text/javascript; charset=utf-8",
             Some((_, "css")) => "text/css; charset=utf-8",
