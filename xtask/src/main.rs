@@ -46,7 +46,7 @@ enum Chore {
     Test(test::Args),
     /// Measure the speed, each figure beside its floor in the same run.
     Bench(bench::Args),
-    /// Fuzz what reads text that users write: pipeline files, expressions, JEXL, texts with expressions.
+    /// Fuzz what reads text from outside: pipeline files, expressions, JEXL, texts with expressions, globs, webhooks.
     Fuzz(fuzz::Args),
     /// Record what Node and the npm package `jexl` make of expressions, for the tests of the engine.
     Oracle,

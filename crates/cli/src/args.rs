@@ -9,6 +9,7 @@ use crate::{
         app::AppCommand,
         cancel::CancelArgs,
         completion::CompletionArgs,
+        delivery::DeliveryCommand,
         deploy::DeployArgs,
         lint::LintArgs,
         login::{LoginArgs, LogoutArgs},
@@ -19,6 +20,7 @@ use crate::{
         secret::SecretCommand,
         task::TaskCommand,
         token::TokenCommand,
+        trigger::TriggerCommand,
         watch::WatchArgs,
     },
     exit,
@@ -132,6 +134,12 @@ pub(crate) enum Command {
     /// List, show and remove tasks (a task is one deployment).
     #[command(subcommand)]
     Task(TaskCommand),
+    /// List, show and replay deliveries: what hosts sent, and what was made of it.
+    #[command(subcommand)]
+    Delivery(DeliveryCommand),
+    /// Say what a trigger would make of an event, and why.
+    #[command(subcommand)]
+    Trigger(TriggerCommand),
     /// Print the output of a task's steps, byte for byte.
     Logs(LogsArgs),
     /// Watch a deployment until it ends; fails when the deployment fails.
@@ -142,7 +150,7 @@ pub(crate) enum Command {
     /// List and set your own secrets, which all your pipelines see.
     #[command(subcommand)]
     Secret(SecretCommand),
-    /// List and set your tokens for Git hosts.
+    /// List and set your tokens for Git hosts, and list what they can see there.
     #[command(subcommand)]
     Provider(ProviderCommand),
     /// Call any operation of the API.

@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod app;
 pub(crate) mod cancel;
 pub(crate) mod completion;
+pub(crate) mod delivery;
 pub(crate) mod deploy;
 pub(crate) mod lint;
 pub(crate) mod login;
@@ -14,6 +15,7 @@ pub(crate) mod run;
 pub(crate) mod secret;
 pub(crate) mod task;
 pub(crate) mod token;
+pub(crate) mod trigger;
 pub(crate) mod version;
 pub(crate) mod watch;
 
@@ -44,6 +46,8 @@ pub(crate) async fn run(args: Args, printer: &Printer) -> Result<Exit, Failure> 
         Command::Redeploy(args) => redeploy::run(client, printer, &args).await,
         Command::Cancel(args) => cancel::run(client, printer, &args).await,
         Command::Task(command) => task::run(client, printer, command).await,
+        Command::Delivery(command) => delivery::run(client, printer, command).await,
+        Command::Trigger(command) => trigger::run(client, printer, command).await,
         Command::Logs(args) => logs::run(client, printer, &args).await,
         Command::Watch(args) => watch::run(client, printer, &args).await,
         Command::Token(command) => token::run(client, printer, command).await,

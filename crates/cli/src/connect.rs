@@ -134,6 +134,22 @@ pub(crate) async fn find_app(client: &Client, name: &str) -> Result<Application,
     }
 }
 
+/// The application of whoever has only one.
+pub(crate) async fn find_only_app(client: &Client) -> Result<Application, Failure> {
+    let mut applications = client.list_applications().await?;
+    match applications.len() {
+        1 => Ok(applications.remove(0)),
+        0 => Err(Failure::NotFound {
+            message: "you have no application".to_owned(),
+            hint: "make one with `flowcd app create --repo-url URL`",
+        }),
+        n_applications => Err(Failure::usage_with_hint(
+            format!("you have {n_applications} applications; say which one is meant"),
+            "`flowcd app list` shows them",
+        )),
+    }
+}
+
 /// The name of an application among people: `owner/repo`.
 pub(crate) fn repository(application: &Application) -> String {
     format!("{}/{}", application.owner, application.repo_name)

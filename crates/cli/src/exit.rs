@@ -10,7 +10,7 @@ use flowcd_model::task::TaskStatus;
 pub(crate) enum Exit {
     /// It worked; a deployment that was waited for succeeded.
     Ok = 0,
-    /// The deployment that was waited for failed, or pipeline files have errors.
+    /// The deployment that was waited for failed, pipeline files have errors, or a trigger would not deploy.
     DeploymentFailed = 1,
     /// The command line is wrong, or a file or profile that it names.
     Usage = 2,
@@ -32,7 +32,8 @@ pub(crate) enum Exit {
 pub(crate) const TABLE: &str = "\
 Exit codes:
     0  it worked; a deployment that was followed, or a run, succeeded
-    1  the deployment that was followed, or the run, failed; `lint` found errors
+    1  the deployment that was followed, or the run, failed; `lint` found errors;
+       `trigger explain`: it would not deploy
     2  the command line is wrong, or a file or profile that it names
     3  not authenticated: no token, or the server does not take it
     4  the server refused, or failed

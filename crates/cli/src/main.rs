@@ -6,11 +6,13 @@
 mod args;
 mod command;
 mod connect;
+mod event;
 mod exit;
 mod failure;
 mod follow;
 mod live;
 mod output;
+mod payload;
 mod profile;
 mod repository;
 mod table;

@@ -157,6 +157,19 @@ pub(crate) fn clean(text: &str) -> String {
         .collect()
 }
 
+/// A JSON document for people, on several lines. What would steer the terminal can only be inside of texts, where JSON
+/// has another way to write it.
+pub(crate) fn json_text(value: &serde_json::Value) -> String {
+    let mut text = String::new();
+    for c in format!("{value:#}\n").chars() {
+        match c {
+            c if c != '\n' && is_steering(c) => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
 /// The first line of a text, clean and at most `n_chars` long.
 pub(crate) fn first_line(text: &str, n_chars: usize) -> String {
     let line = clean(text.lines().next().unwrap_or_default().trim());
@@ -174,7 +187,23 @@ fn is_steering(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{clean, first_line};
+    use serde_json::json;
+
+    use super::{clean, first_line, json_text};
+
+    #[test]
+    fn json_for_people_cannot_steer_the_terminal_and_stays_the_same() {
+        let value = json!({"a": "x\n\u{1b}[31m\u{9b}2J\u{202e}\u{e4}"});
+        let text = json_text(&value);
+        assert_eq!(
+            text,
+            "{\n  \"a\": \"x\\n\\u001b[31m\\u009b2J\\u202e\u{e4}\"\n}\n"
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).ok(),
+            Some(value)
+        );
+    }
 
     #[test]
     fn text_of_the_server_cannot_steer_the_terminal() {

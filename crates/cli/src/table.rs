@@ -2,14 +2,24 @@
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use flowcd_model::{step::StepStatus, task::TaskStatus, time::Millis};
+use unicode_width::UnicodeWidthStr;
 
-use crate::output::clean;
+use crate::output::{clean, first_line};
+
+/// What a last column may fill where no terminal says how wide it is.
+const LAST_COLUMN_CHARS: usize = 80;
+/// What it fills at least, however narrow the terminal is.
+const LEAST_COLUMN_CHARS: usize = 20;
 
 /// A table with a header and no lines.
 pub(crate) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [Cell; N]>,
 ) -> String {
+    draw(&header, rows.into_iter().map(Vec::from))
+}
+
+fn draw(header: &[&str], rows: impl Iterator<Item = Vec<Cell>>) -> String {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -24,6 +34,36 @@ pub(crate) fn table<const N: usize>(
         column.set_padding((0, 2));
     }
     format!("{}\n", table.trim_fmt())
+}
+
+/// A table whose last column is text that is cut to the terminal's width.
+pub(crate) fn table_to_width<const N: usize, const M: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = ([Cell; M], String)>,
+) -> String {
+    let rows: Vec<([Cell; M], String)> = rows.into_iter().collect();
+    let room = match Table::new().width() {
+        None => LAST_COLUMN_CHARS,
+        Some(width) => {
+            // Each column is as wide as its widest cell, and two blanks follow it.
+            let used: usize = (0..M)
+                .map(|column| {
+                    let cells = rows.iter().map(|(cells, _)| cells[column].content());
+                    let widths = cells.map(|content| content.width());
+                    widths.max().unwrap_or_default().max(header[column].width()) + 2
+                })
+                .sum();
+            usize::from(width)
+                .saturating_sub(used)
+                .max(LEAST_COLUMN_CHARS)
+        }
+    };
+    let rows = rows.into_iter().map(|(cells, last)| {
+        let mut cells = Vec::from(cells);
+        cells.push(Cell::new(first_line(&last, room)));
+        cells
+    });
+    draw(&header, rows)
 }
 
 /// Names and values, one pair a line; what has no value is left out.
@@ -109,6 +149,14 @@ pub(crate) fn duration(ms: i64) -> String {
 pub(crate) fn seconds(seconds: f64) -> String {
     // A length of time that a float cannot name is none.
     duration((seconds * 1000.0).round() as i64)
+}
+
+/// The name of a ref as people say it: `main`, `v1.0`, `pull/7/head`.
+pub(crate) fn short_ref(git_ref: &str) -> &str {
+    ["refs/heads/", "refs/tags/", "refs/"]
+        .iter()
+        .find_map(|prefix| git_ref.strip_prefix(prefix))
+        .unwrap_or(git_ref)
 }
 
 /// The first digits of a commit.

@@ -222,24 +222,42 @@ pub(crate) fn without_last_newline(mut text: String) -> String {
     text
 }
 
+/// `30s`, `5m`, `24h` or `off`, as the API counts how often to look at a repository: seconds, or 0.
+pub(crate) fn parse_poll_interval(text: &str) -> Result<i64, String> {
+    if text == "off" {
+        return Ok(0);
+    }
+    match length_ms(text).map(|ms| ms / 1_000) {
+        Some(seconds @ 30..=86_400) => Ok(seconds),
+        _ => Err("expected a length of time from 30s to 24h, as 5m, or `off`".to_owned()),
+    }
+}
+
+/// A length of time in milliseconds: a whole number and its unit.
+fn length_ms(text: &str) -> Option<i64> {
+    let unit_ms = match text.chars().last()? {
+        'd' => 86_400_000,
+        'h' => 3_600_000,
+        'm' => 60_000,
+        's' => 1_000,
+        _ => return None,
+    };
+    let digits = &text[..text.len() - 1];
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let count: i64 = digits.parse().ok()?;
+    Some(count.saturating_mul(unit_ms))
+}
+
 /// `30d`, `12h`, `45m` or `never`, as the API counts it: milliseconds, or -1.
 pub(crate) fn parse_expiration(text: &str) -> Result<i64, String> {
     const FORM: &str = "expected a length of time as 30d, 12h or 45m, or `never`";
     if text == "never" {
         return Ok(-1);
     }
-    let unit_ms = match text.chars().last() {
-        Some('d') => 86_400_000,
-        Some('h') => 3_600_000,
-        Some('m') => 60_000,
-        _ => return Err(FORM.to_owned()),
-    };
-    let digits = &text[..text.len() - 1];
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(FORM.to_owned());
-    }
-    let count: i64 = digits.parse().map_err(|_| FORM.to_owned())?;
-    match count.checked_mul(unit_ms) {
+    match length_ms(text) {
+        None => Err(FORM.to_owned()),
         Some(0) => Err("a token that expires at once is of no use".to_owned()),
         Some(ms) if ms <= MAX_EXPIRATION_MS => Ok(ms),
         _ => Err("that is longer than ten years; say `never`".to_owned()),
@@ -290,7 +308,10 @@ pub(crate) fn read_document<T: serde::de::DeserializeOwned>(path: &PathBuf) -> R
 mod tests {
     use serde_json::json;
 
-    use super::{branch_ref, parse_expiration, parse_field, source, tag_ref, without_last_newline};
+    use super::{
+        branch_ref, parse_expiration, parse_field, parse_poll_interval, source, tag_ref,
+        without_last_newline,
+    };
 
     #[test]
     fn a_field_is_json_where_it_looks_like_it_and_text_otherwise() {
@@ -351,6 +372,31 @@ mod tests {
             "5\u{e4}",
         ] {
             assert!(parse_expiration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_repository_is_looked_at_every_30_seconds_to_24_hours() {
+        for (text, seconds) in [
+            ("off", 0),
+            ("30s", 30),
+            ("5m", 300),
+            ("24h", 86_400),
+            ("1d", 86_400),
+        ] {
+            assert_eq!(parse_poll_interval(text), Ok(seconds), "{text}");
+        }
+        for text in [
+            "",
+            "0s",
+            "29s",
+            "25h",
+            "5",
+            "5min",
+            "never",
+            "99999999999999999999h",
+        ] {
+            assert!(parse_poll_interval(text).is_err(), "{text}");
         }
     }
 

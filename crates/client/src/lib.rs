@@ -38,8 +38,9 @@
 //!
 //! # What is retried
 //!
-//! Only what is safe to send twice: `GET`s, and calls that carry an `Idempotency-Key`, which the client makes itself
-//! for [`Client::create_application`], [`Client::dispatch_task`] and [`Client::redeploy_task`].
+//! Only what is safe to send twice: `GET`s, what only asks ([`Client::explain_trigger`]), and calls that carry an
+//! `Idempotency-Key`, which the client makes itself for [`Client::create_application`], [`Client::dispatch_task`] and
+//! [`Client::redeploy_task`].
 //! They are sent again when the connection failed, when the server asks to come back (`429`, `503`, and `409` while
 //! the first call with the same key is still at work) and when a proxy could not reach it (`502`, `504`).
 //!
@@ -52,9 +53,12 @@
 mod application;
 mod builder;
 mod call;
+mod delivery;
 mod dispatch;
 mod error;
 mod log;
+mod page;
+mod provider;
 mod raw;
 mod retry;
 mod sse;

@@ -1,19 +1,17 @@
 //! Tasks.
 
-use std::collections::VecDeque;
-
 use flowcd_model::{
     envelope::Empty,
     id::TaskId,
     page::Page,
     task::{Task, TaskQuery, TaskRef},
 };
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::Stream;
 
-use crate::{Client, Error};
-
-/// Tasks asked for at once when all are streamed.
-const PAGE_SIZE: i64 = 100;
+use crate::{
+    Client, Error,
+    page::{PAGE_SIZE, stream_parts},
+};
 
 impl Client {
     /// A page of an application's tasks, newest first.
@@ -29,19 +27,22 @@ impl Client {
         &self,
         query: &TaskQuery,
     ) -> impl Stream<Item = Result<Task, Error>> + Send + Unpin + use<> {
+        let client = self.clone();
         let mut query = query.clone();
         query.current_page = None;
         query.page_size = None;
         query.limit.get_or_insert(PAGE_SIZE);
-        let pages = Pages {
-            client: self.clone(),
-            query: Some(query),
-            tasks: VecDeque::new(),
-        };
-        let tasks = stream::unfold(pages, async |mut pages| {
-            pages.next().await.map(|item| (item, pages))
-        });
-        Box::pin(tasks.fuse())
+        stream_parts(query.cursor.take(), move |cursor| {
+            let client = client.clone();
+            let query = TaskQuery {
+                cursor,
+                ..query.clone()
+            };
+            async move {
+                let page = client.list_tasks(&query).await?;
+                Ok((page.result, page.next_cursor))
+            }
+        })
     }
 
     /// One task.
@@ -60,33 +61,5 @@ impl Client {
         };
         let call = self.post("remove_task", "/api/flow/task/remove", &body);
         self.fetch::<Empty>(&call).await.map(drop)
-    }
-}
-
-struct Pages {
-    client: Client,
-    /// What to ask next; `None` when there is no more.
-    query: Option<TaskQuery>,
-    tasks: VecDeque<Task>,
-}
-
-impl Pages {
-    async fn next(&mut self) -> Option<Result<Task, Error>> {
-        loop {
-            if let Some(task) = self.tasks.pop_front() {
-                return Some(Ok(task));
-            }
-            let mut query = self.query.take()?;
-            let page = match self.client.list_tasks(&query).await {
-                Ok(page) => page,
-                Err(error) => return Some(Err(error)),
-            };
-            self.tasks = page.result.into();
-            // The same cursor again would be a server's mistake that asks for ever.
-            if page.next_cursor.is_some() && page.next_cursor != query.cursor {
-                query.cursor = page.next_cursor;
-                self.query = Some(query);
-            }
-        }
     }
 }

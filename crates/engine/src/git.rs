@@ -8,6 +8,7 @@ mod file;
 mod local;
 mod mirror;
 mod name;
+mod refs;
 mod trace;
 mod url;
 
@@ -27,6 +28,7 @@ pub use self::{
     local::{LocalRepository, describe_folder},
     mirror::prune_mirrors,
     name::{CommitId, GitRef, InvalidCommitId, InvalidGitRef},
+    refs::list_refs,
     url::{InvalidUrl, RepoPolicy, RepoUrl, is_forbidden_host},
 };
 
@@ -49,6 +51,16 @@ pub enum GitError {
         url: String,
         /// The branch or tag.
         git_ref: String,
+    },
+    /// The repository has more branches and tags than anybody looks through.
+    #[error(
+        "the repository `{url}` has too many branches and tags to list: at most {max} are looked at"
+    )]
+    TooManyRefs {
+        /// The repository.
+        url: String,
+        /// How many may be listed.
+        max: usize,
     },
     /// The repository has no such commit.
     #[error("the repository `{url}` has no commit {commit}")]

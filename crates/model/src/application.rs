@@ -182,7 +182,7 @@ pub struct Webhook {
     /// Its id on the host, where it was installed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook_id: Option<String>,
-    /// Why it was not installed.
+    /// Why it was not installed, or is not as it should be, and what to do about that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }

@@ -19,6 +19,16 @@ pub struct HostEvent {
     pub pull_request: Option<PullRequest>,
 }
 
+impl HostEvent {
+    /// Whether it is a push of a branch or a tag, by the name that any host gives to those.
+    pub fn is_push(&self) -> bool {
+        matches!(
+            self.event_name.as_str(),
+            "push" | "Push Hook" | "Tag Push Hook" | "push_hooks" | "tag_push_hooks"
+        )
+    }
+}
+
 /// Who did something on a Git host. What the host does not say is empty.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 pub struct Pusher {

@@ -29,7 +29,7 @@ impl std::error::Error for InvalidId {}
 
 fn generate(now: Millis) -> String {
     let mut id = [b'0'; TIME_CHARS + RANDOM_CHARS];
-    let mut rest = now.0.unsigned_abs();
+    let mut rest = now.0.max(0).unsigned_abs();
     for place in id[..TIME_CHARS].iter_mut().rev() {
         *place = BASE_36[(rest % 36) as usize];
         rest /= 36;
@@ -65,7 +65,8 @@ macro_rules! id {
                 Self(generate(Millis::now()))
             }
 
-            /// What sorts before every id made at `time` or later, and after every one made before.
+            /// What sorts before every id made at `time` or later, and after every one made before. Nothing is older
+            /// than 1970.
             pub fn first_of(time: Millis) -> Self {
                 let mut id = generate(time);
                 id.replace_range(TIME_CHARS.., "00000000");

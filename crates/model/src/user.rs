@@ -130,9 +130,17 @@ pub struct NewProviderToken {
     /// the provider when absent. The token is sent to this host and no other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The account's name, where the host wants one beside the token.
+    /// The account's name, where the host wants one beside the token. When it is absent, the name that the host says
+    /// at the check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
+    /// `false` stores the token without asking the host whether it works. Hosts of the kind `git` are never asked.
+    #[serde(
+        default,
+        rename = "checkToken",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub check_token: Option<bool>,
 }
 
 impl fmt::Debug for NewProviderToken {

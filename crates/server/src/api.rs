@@ -9,6 +9,7 @@ mod extract;
 mod form;
 mod frame;
 mod log;
+mod provider;
 mod system;
 mod task;
 mod token;
@@ -70,7 +71,11 @@ fn account(table: &mut ServiceConfig<'_>) {
         .service(user::get_user_info)
         .service(user::list_user_secrets)
         .service(user::update_user_secrets)
-        .service(user::update_provider_token);
+        .service(user::update_provider_token)
+        .service(provider::list_host_repositories)
+        .service(provider::list_host_organizations)
+        .service(provider::list_organization_repositories)
+        .service(provider::list_host_branches);
 }
 
 /// The server itself: at the root.

@@ -3,7 +3,7 @@
 //! Each is a pass that reads what is due from the database and may be run by several servers at once; the loops here
 //! only wake them.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -26,30 +26,45 @@ pub(crate) fn start(state: &AppState, stop: &CancellationToken) -> JoinSet<()> {
         "run what is scheduled",
         state.clone(),
         stop.clone(),
+        async |_| pending().await,
         async |state| service::schedule::run_due(state).await,
     ));
-    loops.spawn(every(
+    let polls = every(
         POLLS,
         "look at the repositories",
         state.clone(),
         stop.clone(),
+        async |_| pending().await,
         async |state| service::poll::look_at_due(state).await,
-    ));
-    loops.spawn(every(
-        REPORTS,
-        "report to the Git hosts",
-        state.clone(),
-        stop.clone(),
-        async |state| service::report::tell_due(state).await,
-    ));
+    );
+    let polled = state.clone();
+    loops.spawn(async move {
+        polls.await;
+        polled.looks.end().await;
+    });
+    let (state, stop) = (state.clone(), stop.clone());
+    loops.spawn(async move {
+        every(
+            REPORTS,
+            "report to the Git hosts",
+            state.clone(),
+            stop,
+            async |state| state.work.next_move().await,
+            async |state| service::report::tell_due(state).await,
+        )
+        .await;
+        state.reports.end().await;
+    });
     loops
 }
 
+/// A pass after each period, and whenever `wake` returns.
 async fn every(
     period: Duration,
     what: &'static str,
     state: AppState,
     stop: CancellationToken,
+    wake: impl AsyncFn(&AppState),
     pass: impl AsyncFn(&AppState) -> Result<()>,
 ) {
     let mut timer = tokio::time::interval(period);
@@ -57,6 +72,7 @@ async fn every(
     loop {
         tokio::select! {
             _ = timer.tick() => {}
+            () = wake(&state) => {}
             () = stop.cancelled() => return,
         }
         tokio::select! {

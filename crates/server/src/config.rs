@@ -60,6 +60,10 @@ pub struct Config {
     pub max_log_bytes: u64,
     /// How long the logs of finished tasks are kept; for ever when `None`.
     pub log_retention: Option<Duration>,
+    /// How long deliveries are kept; for ever when `None`.
+    pub delivery_retention: Option<Duration>,
+    /// How many deliveries of an application are kept, the newest ones.
+    pub max_deliveries: u32,
     /// The npm registry that plugins are installed from; npm's own setting when absent.
     pub plugin_registry: Option<Url>,
     /// Certificates (PEM) that npm trusts beside its own when it installs plugins.
@@ -88,6 +92,8 @@ impl Config {
             drain_timeout: Duration::from_secs(30),
             max_log_bytes: 64 * 1024 * 1024,
             log_retention: None,
+            delivery_retention: Some(Duration::from_secs(30 * 24 * 3600)),
+            max_deliveries: 1_000,
             plugin_registry: None,
             plugin_ca_file: None,
             trusted_proxies: Vec::new(),
@@ -149,6 +155,20 @@ impl Config {
                     duration_or_forever,
                 )
                 .unwrap_or(default.log_retention),
+            delivery_retention: reader
+                .read(
+                    "delivery_retention",
+                    &settings.delivery_retention,
+                    duration_or_forever,
+                )
+                .unwrap_or(default.delivery_retention),
+            max_deliveries: reader
+                .read(
+                    "max_deliveries",
+                    &settings.max_deliveries,
+                    value::deliveries,
+                )
+                .unwrap_or(default.max_deliveries),
             plugin_registry: reader.read(
                 "plugin_registry",
                 &settings.plugin_registry,
@@ -326,13 +346,15 @@ mod tests {
         fs::write(
             &path,
             "runners = 3\nlog_format = \"json\"\nallow_local_repos = true\ndrain_timeout = \"2m\"\n\
-             trusted_proxies = [\"127.0.0.1\", \"::1\"]\n",
+             trusted_proxies = [\"127.0.0.1\", \"::1\"]\ndelivery_retention = \"forever\"\nmax_deliveries = 50\n",
         )?;
         let mut settings = Settings::default();
         settings.place.config = Some(path);
         settings.runners = Some("7".to_owned());
         let config = Config::resolve(&settings)?;
         assert_eq!(config.runners, 7);
+        assert_eq!(config.delivery_retention, None);
+        assert_eq!(config.max_deliveries, 50);
         assert_eq!(config.log_format, LogFormat::Json);
         assert!(config.allow_local_repos);
         assert_eq!(config.drain_timeout, Duration::from_secs(120));

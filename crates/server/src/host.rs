@@ -21,7 +21,11 @@ mod gitlab;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context;
 use flowcd_model::{
@@ -141,7 +145,9 @@ pub(crate) struct HostSettings {
 /// The client for all Git hosts. A copy is cheap and shares the connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Hosts {
-    http: reqwest::Client,
+    /// Made at the first call: it reads the system's certificates, which takes time and memory that a server without
+    /// accounts does not spend.
+    http: Arc<OnceLock<reqwest::Client>>,
     settings: HostSettings,
 }
 
@@ -163,34 +169,47 @@ macro_rules! on_host {
 }
 
 impl Hosts {
-    /// Reads the system's certificates, which takes a while.
-    pub(crate) fn new(settings: HostSettings) -> anyhow::Result<Self> {
-        Self::with(settings, TIMEOUT, GuardedResolver::system())
+    pub(crate) fn new(settings: HostSettings) -> Self {
+        Self {
+            http: Arc::default(),
+            settings,
+        }
     }
 
+    #[cfg(test)]
     fn with(
         settings: HostSettings,
         timeout: Duration,
         resolver: GuardedResolver,
     ) -> anyhow::Result<Self> {
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // It fails when somebody else was faster, which is as good.
-            let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = client(timeout, resolver)?;
+        Ok(Self {
+            http: Arc::new(OnceLock::from(http)),
+            settings,
+        })
+    }
+
+    /// The HTTP client. The first call takes a while.
+    fn http(&self) -> anyhow::Result<reqwest::Client> {
+        if let Some(http) = self.http.get() {
+            return Ok(http.clone());
         }
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(resolver)
-            .user_agent(concat!("flowcd/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("cannot set up HTTP for Git hosts")?;
-        Ok(Self { http, settings })
+        let http = client(TIMEOUT, GuardedResolver::system())?;
+        Ok(self.http.get_or_init(|| http).clone())
+    }
+
+    async fn api(&self, account: &Account) -> Result<Api> {
+        if self.http.get().is_none() {
+            let hosts = self.clone();
+            // What goes wrong goes wrong again below, where it is told.
+            let _ = tokio::task::spawn_blocking(move || hosts.http()).await;
+        }
+        Api::new(self, account)
     }
 
     /// Whose token it is; the way to find out whether it works.
     pub(crate) async fn whoami(&self, account: &Account) -> Result<HostUser> {
-        let api = Api::new(self, account)?;
+        let api = self.api(account).await?;
         on_host!(api, whoami())
     }
 
@@ -201,7 +220,7 @@ impl Hosts {
         account: &Account,
         org: Option<&str>,
     ) -> Result<Vec<HostRepository>> {
-        let api = Api::new(self, account)?;
+        let api = self.api(account).await?;
         on_host!(api, list_repositories(org))
     }
 
@@ -210,7 +229,7 @@ impl Hosts {
         &self,
         account: &Account,
     ) -> Result<Vec<HostOrganization>> {
-        let api = Api::new(self, account)?;
+        let api = self.api(account).await?;
         on_host!(api, list_organizations())
     }
 
@@ -220,7 +239,7 @@ impl Hosts {
         account: &Account,
         repo: &RepoName,
     ) -> Result<Vec<HostBranch>> {
-        let api = Api::new(self, account)?;
+        let api = self.api(account).await?;
         on_host!(api, list_branches(repo))
     }
 
@@ -231,7 +250,7 @@ impl Hosts {
         repo: &RepoName,
         webhook: &Webhook,
     ) -> Result<String> {
-        let api = Api::new(self, account)?.hiding(&webhook.secret);
+        let api = self.api(account).await?.hiding(&webhook.secret);
         let hooks = on_host!(api, list_hooks(repo))?;
         let id = match hooks.into_iter().find(|hook| hook.calls(&webhook.url)) {
             Some(hook) => {
@@ -252,7 +271,7 @@ impl Hosts {
         url: &str,
         hook_id: Option<&str>,
     ) -> Result<()> {
-        let api = Api::new(self, account)?;
+        let api = self.api(account).await?;
         if let Some(id) = hook_id.map(Id::from) {
             match on_host!(api, delete_hook(repo, &id)) {
                 Err(HostError::NotFound { .. }) => {}
@@ -279,7 +298,7 @@ impl Hosts {
         repo: &RepoName,
         commit: &str,
     ) -> Result<HostCommit> {
-        let api = Api::new(self, account)?;
+        let api = self.api(account).await?;
         on_host!(api, get_commit(repo, commit))
     }
 
@@ -291,7 +310,22 @@ impl Hosts {
         commit: &str,
         status: &CommitStatus,
     ) -> Result<()> {
-        let api = Api::new(self, account)?;
+        let api = self.api(account).await?;
         on_host!(api, set_status(repo, commit, status))
     }
+}
+
+fn client(timeout: Duration, resolver: GuardedResolver) -> anyhow::Result<reqwest::Client> {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // It fails when somebody else was faster, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(resolver)
+        .user_agent(concat!("flowcd/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .context("cannot set up HTTP for Git hosts")
 }

@@ -12,10 +12,6 @@ mod data_dir;
 mod error;
 #[cfg(test)]
 mod fuzz;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the services that call hosts come next")
-)]
 mod host;
 mod limit;
 mod logs;
@@ -31,6 +27,7 @@ use std::{net::SocketAddr, net::TcpListener, sync::Arc};
 use actix_web::{HttpServer, dev::ServerHandle};
 use anyhow::Context;
 use flowcd_engine::git::RepoPolicy;
+use flowcd_model::time::Millis;
 use flowcd_store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +35,6 @@ use url::Url;
 
 use config::Config;
 use data_dir::DataDir;
-use host::{HostSettings, Hosts};
 use logs::Logs;
 use metrics::Metrics;
 use state::AppState;
@@ -140,6 +136,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         },
         limits: flowcd_engine::Limits::default(),
         log_retention: config.log_retention,
+        delivery_retention: config.delivery_retention,
+        max_deliveries: config.max_deliveries,
         base_url: url.clone(),
     };
     let work = Work::new(work_config, store.clone(), logs.clone(), metrics.clone());
@@ -152,12 +150,11 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
         logs,
         work.clone(),
         metrics,
-        Hosts::new(HostSettings {
-            is_http_allowed: config.allow_http_repos,
-        })?,
         url.clone(),
         stopping.clone(),
     );
+    // Webhooks may have been missed while no server ran.
+    store.poll_all(Millis::now()).await?;
     let background = background::start(&state, &stopping);
     let http = HttpServer::new(move || api::app(state.clone()))
         .workers(http_workers())

@@ -1,7 +1,11 @@
 //! What Prometheus is told. Labels come from fixed sets (routes, methods, statuses) and never from users.
 
 use crate::version::{COMMIT, VERSION};
-use flowcd_model::{step::StepStatus, task::TaskStatus};
+use flowcd_model::{
+    delivery::{DeliveryKind, Verdict},
+    step::StepStatus,
+    task::TaskStatus,
+};
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
@@ -28,6 +32,9 @@ pub(crate) struct Metrics {
     step_duration_seconds: HistogramVec,
     /// Bytes that steps printed, after masking.
     pub(crate) log_bytes_total: IntCounter,
+    /// What hosts, schedules and looks at repositories brought, by how it came and what was made of it.
+    deliveries_total: IntCounterVec,
+    status_reports_total: IntCounterVec,
     tasks: IntGaugeVec,
     queue_depth: IntGauge,
     queue_oldest_seconds: Gauge,
@@ -87,6 +94,20 @@ impl Metrics {
                 "flowcd_log_bytes_total",
                 "Bytes that steps printed, after masking.",
             )?,
+            deliveries_total: IntCounterVec::new(
+                Opts::new(
+                    "flowcd_deliveries_total",
+                    "Deliveries taken, by how they came and what was made of them.",
+                ),
+                &["kind", "verdict"],
+            )?,
+            status_reports_total: IntCounterVec::new(
+                Opts::new(
+                    "flowcd_status_reports_total",
+                    "Attempts to tell a Git host of a task, by outcome.",
+                ),
+                &["outcome"],
+            )?,
             tasks: IntGaugeVec::new(
                 Opts::new("flowcd_tasks", "Tasks in the database, by status."),
                 &["status"],
@@ -105,6 +126,8 @@ impl Metrics {
         registry.register(Box::new(metrics.queue_wait_seconds.clone()))?;
         registry.register(Box::new(metrics.step_duration_seconds.clone()))?;
         registry.register(Box::new(metrics.log_bytes_total.clone()))?;
+        registry.register(Box::new(metrics.deliveries_total.clone()))?;
+        registry.register(Box::new(metrics.status_reports_total.clone()))?;
         registry.register(Box::new(metrics.tasks.clone()))?;
         registry.register(Box::new(metrics.queue_depth.clone()))?;
         registry.register(Box::new(metrics.queue_oldest_seconds.clone()))?;
@@ -136,6 +159,20 @@ impl Metrics {
     pub(crate) fn task_finished(&self, status: TaskStatus) {
         self.tasks_finished_total
             .with_label_values(&[status.as_str()])
+            .inc();
+    }
+
+    /// Counts a delivery that was taken.
+    pub(crate) fn delivery_taken(&self, kind: DeliveryKind, verdict: Verdict) {
+        self.deliveries_total
+            .with_label_values(&[kind.as_str(), verdict.as_str()])
+            .inc();
+    }
+
+    /// Counts an attempt to tell a Git host of a task.
+    pub(crate) fn status_report_tried(&self, outcome: &'static str) {
+        self.status_reports_total
+            .with_label_values(&[outcome])
             .inc();
     }
 

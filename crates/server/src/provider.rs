@@ -6,6 +6,7 @@
 
 pub(crate) mod blank;
 mod codeup;
+pub(crate) mod found;
 mod gitea;
 mod gitee;
 mod github;

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::Config,
-    host::Hosts,
+    host::{HostSettings, Hosts},
     limit::{HookLimit, LoginLimit},
     logs::Logs,
     metrics::Metrics,
-    service::{idempotency::InFlight, pipeline::Pipelines},
+    service::{idempotency::InFlight, pipeline::Pipelines, poll::Looks, report::Reports},
     work::Work,
 };
 
@@ -34,12 +34,15 @@ pub(crate) struct Inner {
     pub(crate) logins: LoginLimit,
     pub(crate) hooks: HookLimit,
     pub(crate) hosts: Hosts,
+    pub(crate) reports: Reports,
     /// The URL that users and hosts reach the server under, without a slash at its end.
     pub(crate) base_url: String,
     pub(crate) in_flight: InFlight,
     pub(crate) pipelines: Pipelines,
     /// Permits to ask a repository where a ref points.
     pub(crate) resolving: Semaphore,
+    /// Looks at repositories that are under way.
+    pub(crate) looks: Looks,
     /// Fires when the server was asked to stop: readiness ends, and open event streams close.
     pub(crate) stopping: CancellationToken,
 }
@@ -51,10 +54,12 @@ impl AppState {
         logs: Logs,
         work: Work,
         metrics: Metrics,
-        hosts: Hosts,
         base_url: String,
         stopping: CancellationToken,
     ) -> Self {
+        let hosts = Hosts::new(HostSettings {
+            is_http_allowed: config.allow_http_repos,
+        });
         Self(Arc::new(Inner {
             config,
             store,
@@ -64,10 +69,12 @@ impl AppState {
             logins: LoginLimit::new(),
             hooks: HookLimit::new(),
             hosts,
+            reports: Reports::default(),
             base_url,
             in_flight: InFlight::default(),
             pipelines: Pipelines::default(),
             resolving: Semaphore::new(MAX_RESOLVING),
+            looks: Looks::default(),
             stopping,
         }))
     }

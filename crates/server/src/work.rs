@@ -38,6 +38,11 @@ const POLL: Duration = Duration::from_secs(1);
 /// Followers share this many channels; a follower woken by another task's change looks and waits again.
 const N_CHANNELS: usize = 64;
 
+/// Where people find a task.
+pub(crate) fn task_url(base_url: &str, id: &TaskId) -> String {
+    format!("{base_url}/api/flow/task/get?taskId={id}")
+}
+
 /// What the runners need to know.
 #[derive(Clone)]
 pub(crate) struct WorkConfig {
@@ -63,6 +68,10 @@ pub(crate) struct WorkConfig {
     pub(crate) limits: Limits,
     /// How long logs are kept after their task has ended; for ever when `None`.
     pub(crate) log_retention: Option<Duration>,
+    /// How long deliveries are kept; for ever when `None`.
+    pub(crate) delivery_retention: Option<Duration>,
+    /// How many deliveries of an application are kept.
+    pub(crate) max_deliveries: u32,
     /// The server's base URL, for `task.url`.
     pub(crate) base_url: String,
 }
@@ -100,6 +109,8 @@ struct Inner {
     metrics: Metrics,
     /// Rung when there may be a pending task.
     pending: Notify,
+    /// Rung when a task has another status than before.
+    moved: Notify,
     /// The tasks that run in this process, and how to cancel them.
     running: Mutex<HashMap<TaskId, CancellationToken>>,
     channels: Vec<watch::Sender<u64>>,
@@ -116,6 +127,7 @@ impl Work {
             logs,
             metrics,
             pending: Notify::new(),
+            moved: Notify::new(),
             running: Mutex::default(),
             channels,
             hasher: RandomState::new(),
@@ -128,6 +140,7 @@ impl Work {
     /// Says that there may be a pending task.
     pub(crate) fn wake(&self) {
         self.inner.pending.notify_one();
+        self.ring();
     }
 
     /// Tells the runner of a task that it is to be cancelled, where it runs in this process; elsewhere the runner
@@ -142,6 +155,22 @@ impl Work {
     pub(crate) fn changed(&self, task: &TaskId) {
         self.channel(task)
             .send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    /// Says that a task has another status than before.
+    pub(crate) fn moved(&self, task: &TaskId) {
+        self.ring();
+        self.changed(task);
+    }
+
+    /// Says that there may be news for the Git hosts.
+    pub(crate) fn ring(&self) {
+        self.inner.moved.notify_one();
+    }
+
+    /// Returns when there may be news for the Git hosts, at once where there were since the last time.
+    pub(crate) async fn next_move(&self) {
+        self.inner.moved.notified().await;
     }
 
     /// Where the mirrors of a user are.

@@ -255,6 +255,12 @@ impl Store {
         .await
     }
 
+    /// An application, whoever owns it.
+    pub async fn any_application(&self, id: &AppId) -> Result<Option<Application>> {
+        let id = id.clone();
+        self.read(move |conn| find_any(conn, &id)).await
+    }
+
     /// Changes an application of the user; `None` when he has no such one.
     ///
     /// A webhook secret that is stored stays, whatever the new trigger says; one for a provider that has none is
@@ -376,6 +382,9 @@ fn update(conn: &mut Conn, keyring: &Keyring, patch: &ApplicationPatch) -> Resul
     }
     if let Some(seconds) = patch.poll_seconds {
         poll::set(conn, &patch.app_id, seconds)?;
+    }
+    if let Some(url) = &patch.repo_url {
+        poll::set_repository(conn, &patch.app_id, &clean(url))?;
     }
     let texts = (
         patch

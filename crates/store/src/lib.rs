@@ -39,7 +39,7 @@ pub use delivery::WebhookTarget;
 pub use error::{Error, Result};
 pub use idempotency::{IdempotencyRecord, StoredResponse};
 pub use log::{LogSize, Segment};
-pub use poll::Refs;
+pub use poll::{Look, Refs};
 pub use report::{StatusReport, Told};
 pub use schedule::{DueSchedule, ScheduleInsert};
 pub use seal::{Keyring, KeyringError, SealError};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl};
-use flowcd_model::{id::AppId, time::Millis};
+use flowcd_model::{application::Application, id::AppId, time::Millis};
 
 use crate::{
     Result, Store,
@@ -12,11 +12,49 @@ use crate::{
     schema::{applications, polled_refs},
 };
 
-/// Repositories that are looked at in one pass.
-const MAX_DUE: i64 = 100;
-
 /// What the refs of a repository point to: full name to commit.
 pub type Refs = BTreeMap<String, String>;
+
+/// A look at a repository, as things stood when it began. What it brings counts as long as nobody else has looked
+/// since, and the application is still for this repository.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Look {
+    /// The application.
+    pub app_id: AppId,
+    /// The repository that is looked at.
+    pub repo_url: String,
+    /// When somebody looked before.
+    pub polled_time: Option<Millis>,
+}
+
+impl Look {
+    /// A look that begins now; the application was read just before.
+    pub fn new(application: &Application) -> Self {
+        Self {
+            app_id: application.id.clone(),
+            repo_url: application.repo_url.clone(),
+            polled_time: application.polled_time,
+        }
+    }
+
+    /// Whether it still counts; if so, nobody else's look does until the transaction ends.
+    pub(crate) fn lock(&self, conn: &mut Conn) -> Result<bool> {
+        let query = applications::table.find(self.app_id.as_str()).select((
+            applications::repo_url,
+            applications::polled_time,
+            applications::poll_seconds,
+        ));
+        let found: Option<(String, Option<i64>, Option<i64>)> = match conn {
+            Conn::Sqlite(conn) => query.first(conn).optional()?,
+            Conn::Postgres(conn) => query.for_no_key_update().first(conn).optional()?,
+        };
+        Ok(found.is_some_and(|(repo_url, polled_time, poll_seconds)| {
+            repo_url == self.repo_url
+                && polled_time == self.polled_time.map(|it| it.0)
+                && poll_seconds.is_some()
+        }))
+    }
+}
 
 /// Changes how often an application's repository is looked at; 0 ends it. What was seen before is forgotten, so that
 /// it begins with what is there then.
@@ -41,6 +79,25 @@ pub(crate) fn set(conn: &mut Conn, app_id: &AppId, seconds: i64) -> Result<()> {
     Ok(())
 }
 
+/// Forgets what was seen in another repository than this one, which is looked at soon.
+pub(crate) fn set_repository(conn: &mut Conn, app_id: &AppId, url: &str) -> Result<()> {
+    let n_changed = on_backend!(conn, |conn| diesel::update(
+        applications::table.find(app_id.as_str())
+    )
+    .filter(applications::repo_url.ne(url))
+    .filter(applications::poll_seconds.is_not_null())
+    .set((
+        applications::poll_time.eq(Some(Millis::now().0)),
+        applications::polled_time.eq(None::<i64>),
+        applications::poll_problem.eq(None::<String>),
+    ))
+    .execute(conn))?;
+    match n_changed {
+        0 => Ok(()),
+        _ => forget(conn, app_id),
+    }
+}
+
 fn forget(conn: &mut Conn, app_id: &AppId) -> Result<()> {
     on_backend!(conn, |conn| diesel::delete(
         polled_refs::table.find(app_id.as_str())
@@ -50,14 +107,16 @@ fn forget(conn: &mut Conn, app_id: &AppId) -> Result<()> {
 }
 
 impl Store {
-    /// Takes the applications whose repository is due to be looked at: nobody else gets them before their next time.
-    pub async fn claim_polls(&self, now: Millis) -> Result<Vec<AppId>> {
+    /// Takes at most so many applications whose repository is due to be looked at, the longest due first: nobody else
+    /// gets them before their next time.
+    pub async fn claim_polls(&self, now: Millis, max: usize) -> Result<Vec<AppId>> {
+        let max = i64::try_from(max).unwrap_or(i64::MAX);
         self.write(move |conn| {
             let due: Vec<(String, Option<i64>, Option<i64>)> =
                 on_backend!(conn, |conn| applications::table
                     .filter(applications::poll_time.le(now.0))
                     .order((applications::poll_time, applications::id))
-                    .limit(MAX_DUE)
+                    .limit(max)
                     .select((
                         applications::id,
                         applications::poll_time,
@@ -113,34 +172,37 @@ impl Store {
         .await
     }
 
-    /// Keeps what a look at the repository brought: its refs, or why there are none.
+    /// Keeps what a look brought: the refs of the repository, or why there are none. Nothing, when the look counts no
+    /// more.
     pub async fn set_polled(
         &self,
-        app_id: &AppId,
+        look: &Look,
         now: Millis,
         outcome: std::result::Result<&Refs, &str>,
     ) -> Result<()> {
-        let app_id = app_id.clone();
+        let look = look.clone();
         let (refs, problem) = match outcome {
             Ok(refs) => (Some(clean(&to_json("refs", refs)?)), None),
             Err(problem) => (None, Some(clean(problem))),
         };
         self.write(move |conn| {
-            let n_there = on_backend!(conn, |conn| diesel::update(
-                applications::table.find(app_id.as_str())
+            if !look.lock(conn)? {
+                return Ok(());
+            }
+            on_backend!(conn, |conn| diesel::update(
+                applications::table.find(look.app_id.as_str())
             )
-            .filter(applications::poll_seconds.is_not_null())
             .set((
                 applications::polled_time.eq(now.0),
                 applications::poll_problem.eq(&problem),
             ))
             .execute(conn))?;
-            let Some(refs) = refs.as_ref().filter(|_| n_there == 1) else {
+            let Some(refs) = &refs else {
                 return Ok(());
             };
             on_backend!(conn, |conn| diesel::insert_into(polled_refs::table)
                 .values((
-                    polled_refs::app_id.eq(app_id.as_str()),
+                    polled_refs::app_id.eq(look.app_id.as_str()),
                     polled_refs::refs.eq(refs),
                 ))
                 .on_conflict(polled_refs::app_id)

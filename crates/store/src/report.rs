@@ -15,7 +15,7 @@ use crate::{
     Result, Store, application,
     conn::{Conn, on_backend},
     row::{RowId, clean},
-    schema::{applications, provider_tokens, status_reports},
+    schema::{applications, provider_tokens, status_reports, tasks},
     task,
 };
 
@@ -26,6 +26,8 @@ pub struct StatusReport {
     pub task: Task,
     /// Its application.
     pub application: Application,
+    /// The pipeline file that it runs.
+    pub pipeline_file: String,
     /// The status to tell.
     pub status: TaskStatus,
     /// How often it was tried in vain since the last success.
@@ -218,9 +220,14 @@ fn report(
     let Some(application) = application::find_any(conn, app_id)? else {
         return Ok(None);
     };
+    let pipeline_file: String = on_backend!(conn, |conn| tasks::table
+        .find(task_id)
+        .select(tasks::pipeline_file)
+        .first(conn))?;
     Ok(Some(StatusReport {
         task,
         application,
+        pipeline_file,
         status,
         n_attempts,
     }))

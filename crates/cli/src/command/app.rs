@@ -1,5 +1,8 @@
 //! `flowcd app`.
 
+mod shown;
+mod webhook;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -16,7 +19,7 @@ use crate::{
     failure::Failure,
     output::{Printer, clean, first_line},
     repository::read_url,
-    table::{self, fields, full_time, short_commit, table, task_status, text},
+    table::{self, fields, short_commit, table, task_status, text},
     value::{self, SecretSource},
 };
 
@@ -46,9 +49,10 @@ pub(crate) struct AppArgs {
 
 /// The arguments of `flowcd app create`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  flowcd app create --repo-url https://github.com/octocat/hello.git --secret DEPLOY_KEY=@key.pem"
-)]
+#[command(after_help = "\
+Examples:
+  flowcd app create --repo-url https://github.com/octocat/hello.git --secret DEPLOY_KEY=@key.pem
+  flowcd app create --repo-url git@git.example.com:team/hello.git --trigger-spec trigger.yaml --poll-interval 5m")]
 pub(crate) struct CreateArgs {
     /// The URL to clone from. Provider, owner and name are read from it.
     #[arg(long, value_name = "URL")]
@@ -74,6 +78,14 @@ pub(crate) struct CreateArgs {
     #[arg(long)]
     description: Option<String>,
 
+    /// Leave the webhook at the host to you. Without this it is installed where you have stored a token for the host.
+    #[arg(long = "no-webhook")]
+    has_no_webhook: bool,
+
+    /// Let pull requests from forks run with the secrets, too: whoever can open one can then read them.
+    #[arg(long = "fork-secrets")]
+    has_fork_secrets: bool,
+
     #[command(flatten)]
     content: ContentArgs,
 }
@@ -92,10 +104,17 @@ pub(crate) struct ContentArgs {
     /// A JSON or YAML file that says which events start a deployment.
     #[arg(long, value_name = "FILE")]
     trigger_spec: Option<PathBuf>,
+
+    /// How often to look for commits that no webhook told of: 30s to 24h, or off.
+    #[arg(long, value_name = "DURATION", value_parser = value::parse_poll_interval)]
+    poll_interval: Option<i64>,
 }
 
 /// The arguments of `flowcd app update`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  flowcd app update octocat/hello --trigger-spec trigger.yaml --install-webhook\n  flowcd app update octocat/hello --poll-interval off --fork-secrets=false"
+)]
 pub(crate) struct UpdateArgs {
     /// The application: its id, or owner/repo.
     app: String,
@@ -111,6 +130,14 @@ pub(crate) struct UpdateArgs {
     /// Let secrets go that are there and not given here: the server replaces all of them at once.
     #[arg(long)]
     replace_secrets: bool,
+
+    /// Whether pull requests from forks run with the secrets, too.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    fork_secrets: Option<bool>,
+
+    /// Install the webhook at the host, or install it again; with `=false`, remove it there.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    install_webhook: Option<bool>,
 
     #[command(flatten)]
     content: ContentArgs,
@@ -141,7 +168,7 @@ pub(crate) async fn run(
         AppCommand::List => list(client, printer).await,
         AppCommand::Show(args) => {
             let application = find_app(client, &args.app).await?;
-            printer.data(&application, || show(&application))?;
+            printer.data(&application, || shown::of(&application))?;
             Ok(Exit::Ok)
         }
         AppCommand::Create(args) => create(client, printer, *args).await,
@@ -187,67 +214,6 @@ async fn list(client: &Client, printer: &Printer) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn show(application: &Application) -> String {
-    let names = |names: Vec<&String>| {
-        if names.is_empty() {
-            return None;
-        }
-        Some(
-            names
-                .into_iter()
-                .map(|name| clean(name))
-                .collect::<Vec<_>>()
-                .join(", "),
-        )
-    };
-    let latest = application.latest_task.as_ref();
-    fields([
-        ("id", Some(application.id.to_string())),
-        ("repository", Some(clean(&repository(application)))),
-        ("provider", Some(application.provider.to_string())),
-        ("url", Some(clean(&application.repo_url))),
-        ("repository id", Some(clean(&application.provider_repo_id))),
-        (
-            "description",
-            Some(clean(&application.description)).filter(|text| !text.is_empty()),
-        ),
-        ("secrets", names(application.secrets.0.keys().collect())),
-        (
-            "variables",
-            application
-                .envs
-                .as_ref()
-                .and_then(|envs| names(envs.keys().collect())),
-        ),
-        (
-            "triggers",
-            names(
-                application
-                    .trigger_spec
-                    .0
-                    .keys()
-                    .map(|provider| provider.to_string())
-                    .collect::<Vec<_>>()
-                    .iter()
-                    .collect(),
-            ),
-        ),
-        (
-            "latest task",
-            latest.map(|task| {
-                format!(
-                    "{} ({}, {})",
-                    task.task_id,
-                    task.status,
-                    short_commit(&task.commit)
-                )
-            }),
-        ),
-        ("created", Some(full_time(application.created_time))),
-        ("updated", Some(full_time(application.updated_time))),
-    ])
-}
-
 async fn create(client: &Client, printer: &Printer, args: CreateArgs) -> Result<Exit, Failure> {
     let told = read_url(&args.repo_url).map_err(Failure::usage)?;
     let missing = |option: &str| {
@@ -265,7 +231,9 @@ async fn create(client: &Client, printer: &Printer, args: CreateArgs) -> Result<
         description: args.description.unwrap_or_default(),
         secrets: value::read_secrets(&args.content.secrets)?,
         envs: value::fields(args.content.envs),
-        ..NewApplication::default()
+        fork_secrets: args.has_fork_secrets,
+        poll_seconds: args.content.poll_interval.filter(|seconds| *seconds > 0),
+        install_webhook: Some(false).filter(|_| args.has_no_webhook),
     };
     let created = client.create_application(&new).await?;
     printer.data(&created, || {
@@ -275,8 +243,15 @@ async fn create(client: &Client, printer: &Printer, args: CreateArgs) -> Result<
                 "webhook secret",
                 Some(clean(&created.webhook_secret)).filter(|secret| !secret.is_empty()),
             ),
+            ("webhook URL", Some(clean(&created.webhook.url))),
+            ("webhook", Some(webhook::state(&created.webhook))),
         ])
     })?;
+    if new.trigger_spec.is_empty() {
+        printer.talk("without a trigger only a dispatch deploys; see --trigger-spec");
+    } else if let Some(to_do) = webhook::to_do(&created.webhook, new.provider, &new.trigger_spec) {
+        printer.talk(&to_do);
+    }
     printer.talk(&format!(
         "the webhook's secret is not shown again; deploy with `flowcd deploy {}/{} --ref BRANCH --follow`",
         clean(&new.owner),
@@ -319,6 +294,9 @@ async fn update(client: &Client, printer: &Printer, args: UpdateArgs) -> Result<
     patch.description = args.description;
     patch.repo_url = args.repo_url;
     patch.envs = value::fields(args.content.envs);
+    patch.fork_secrets = args.fork_secrets;
+    patch.poll_seconds = args.content.poll_interval;
+    patch.install_webhook = args.install_webhook;
     if patch == ApplicationPatch::new(application.id.clone()) {
         return Err(Failure::usage_with_hint(
             "nothing to change was given",
@@ -327,7 +305,35 @@ async fn update(client: &Client, printer: &Printer, args: UpdateArgs) -> Result<
     }
     client.update_application(&patch).await?;
     printer.talk(&format!("updated {}", clean(&repository(&application))));
+    if args.install_webhook == Some(true) {
+        return tell_webhook(client, printer, &application).await;
+    }
     Ok(Exit::Ok)
+}
+
+/// Says whether the webhook is there that was asked for.
+async fn tell_webhook(
+    client: &Client,
+    printer: &Printer,
+    application: &Application,
+) -> Result<Exit, Failure> {
+    let updated = client.get_application(&application.id).await?;
+    let Some(hook) = &updated.webhook else {
+        return Ok(Exit::Ok);
+    };
+    let line = format!("the webhook is {}", webhook::state(hook));
+    match hook.is_installed && hook.problem.is_none() {
+        true => printer.talk(&line),
+        false => printer.warn(&line),
+    }
+    if hook.is_installed {
+        return Ok(Exit::Ok);
+    }
+    printer.talk(&format!("its URL is {}", clean(&hook.url)));
+    if let Some(to_do) = webhook::to_do(hook, updated.provider, &updated.trigger_spec) {
+        printer.talk(&to_do);
+    }
+    Ok(Exit::Refused)
 }
 
 async fn delete(client: &Client, printer: &Printer, args: &DeleteArgs) -> Result<Exit, Failure> {

@@ -1,5 +1,7 @@
 //! `flowcd provider`: the caller's tokens for Git hosts.
 
+mod listing;
+
 use clap::{Args, Subcommand};
 use flowcd_client::Client;
 use flowcd_model::{
@@ -26,6 +28,12 @@ pub(crate) enum ProviderCommand {
     /// Remove your token for a Git host.
     #[command(visible_alias = "rm")]
     Remove(HostArgs),
+    /// List the repositories that your account on a Git host can see.
+    Repos(listing::ReposArgs),
+    /// List the organizations, or groups, that your account on a Git host belongs to.
+    Orgs(HostArgs),
+    /// List the branches of a repository on a Git host.
+    Branches(listing::BranchesArgs),
 }
 
 /// Names a Git host.
@@ -56,9 +64,13 @@ pub(crate) struct SetArgs {
     /// Read the token from stdin instead of asking for it.
     #[arg(long = "token-stdin")]
     is_stdin: bool,
+
+    /// Store the token without having the server ask the host whether it works.
+    #[arg(long = "no-check")]
+    is_unchecked: bool,
 }
 
-fn parse_provider(name: &str) -> Result<Provider, String> {
+pub(super) fn parse_provider(name: &str) -> Result<Provider, String> {
     name.parse()
         .map_err(|error: UnknownProvider| error.to_string())
 }
@@ -71,6 +83,9 @@ pub(crate) async fn run(
     match command {
         ProviderCommand::List => list(client, printer).await?,
         ProviderCommand::Set(args) => set(client, printer, args).await?,
+        ProviderCommand::Repos(args) => listing::repos(client, printer, args).await?,
+        ProviderCommand::Orgs(args) => listing::organizations(client, printer, args).await?,
+        ProviderCommand::Branches(args) => listing::branches(client, printer, args).await?,
         ProviderCommand::Remove(args) => {
             let provider = args.provider;
             client
@@ -79,6 +94,7 @@ pub(crate) async fn run(
                     provider,
                     url: args.host,
                     username: None,
+                    check_token: None,
                 })
                 .await?;
             printer.talk(&format!("removed the token for {provider}"));
@@ -130,6 +146,7 @@ async fn set(client: &Client, printer: &Printer, args: SetArgs) -> Result<(), Fa
             provider,
             url: args.host.host,
             username: args.username,
+            check_token: args.is_unchecked.then_some(false),
         })
         .await?;
     printer.talk(&format!("stored the token for {provider}"));

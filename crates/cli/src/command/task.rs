@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::{
     connect::find_app,
+    event,
     exit::Exit,
     failure::Failure,
     output::{Printer, clean, first_line},
@@ -112,16 +113,17 @@ async fn list(client: &Client, printer: &Printer, args: &ListArgs) -> Result<Exi
                 text(task.id.as_str()),
                 text(task.number.to_string()),
                 task_status(task.status, task.is_cancel_requested),
-                text(task.branch.as_deref().unwrap_or("-")),
+                text(about(task)),
                 text(short_commit(&task.commit)),
                 text(first_line(&task.message, 40)),
+                text(task.trigger_type.as_str()),
                 text(table::ago(task.created_time)),
                 text(ran(task).unwrap_or_else(|| "-".to_owned())),
             ]
         });
         table(
             [
-                "ID", "#", "STATUS", "REF", "COMMIT", "MESSAGE", "CREATED", "TIME",
+                "ID", "#", "STATUS", "REF", "COMMIT", "MESSAGE", "TRIGGER", "CREATED", "TIME",
             ],
             rows,
         )
@@ -138,6 +140,15 @@ async fn list(client: &Client, printer: &Printer, args: &ListArgs) -> Result<Exi
         ));
     }
     Ok(Exit::Ok)
+}
+
+/// What is deployed: a branch, a tag or a pull request.
+fn about(task: &Task) -> String {
+    let event = task.event.as_ref();
+    match event.and_then(|event| event.pull_request.as_ref()) {
+        Some(pull_request) => format!("#{}", pull_request.number),
+        None => task.branch.clone().unwrap_or_else(|| "-".to_owned()),
+    }
 }
 
 /// How long a task ran, or has run so far.
@@ -158,6 +169,7 @@ fn show(task: &Task) -> String {
     } else {
         serde_json::to_string(&task.inputs).ok()
     };
+    let fork = Some("its code comes from a fork".to_owned()).filter(|_| task.is_fork);
     let mut shown = fields([
         ("id", Some(task.id.to_string())),
         ("number", Some(task.number.to_string())),
@@ -177,6 +189,17 @@ fn show(task: &Task) -> String {
             "message",
             Some(first_line(&task.message, 200)).filter(|line| !line.is_empty()),
         ),
+        ("trigger", Some(trigger(task))),
+        (
+            "delivery",
+            task.delivery_id.as_ref().map(ToString::to_string),
+        ),
+        ("pusher", task.event.as_ref().and_then(event::pusher)),
+        (
+            "pull request",
+            task.event.as_ref().and_then(event::pull_request),
+        ),
+        ("fork", fork),
         ("inputs", inputs.as_deref().map(clean)),
         ("debug", Some("yes".to_owned()).filter(|_| task.is_debug)),
         (
@@ -204,6 +227,15 @@ fn show(task: &Task) -> String {
         }
     }
     shown
+}
+
+/// What made the task: its type, and the host's event.
+fn trigger(task: &Task) -> String {
+    let name = task.event.as_ref().map(|event| event.event_name.as_str());
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) => clean(&format!("{} ({name})", task.trigger_type)),
+        None => task.trigger_type.to_string(),
+    }
 }
 
 /// What the steps gave out, a line each: `build.url = http://x`. Text of several lines is written as JSON.

@@ -219,8 +219,12 @@ async fn an_interrupt_ends_the_watching_and_says_that_the_deployment_goes_on() -
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_application_is_made_from_a_url() -> Outcome {
-    let stand_in =
-        StandIn::start(|_, _| data(&json!({"id": "app00001", "webhookSecret": "hook"}))).await?;
+    let stand_in = StandIn::start(|_, _| {
+        let webhook =
+            json!({"url": "http://cd/api/hooks/app00001", "isInstalled": true, "hookId": "7"});
+        data(&json!({"id": "app00001", "webhookSecret": "hook", "webhook": webhook}))
+    })
+    .await?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("trigger.yaml");
     std::fs::write(
@@ -244,7 +248,9 @@ async fn an_application_is_made_from_a_url() -> Outcome {
         .arg("--trigger-spec")
         .arg(&file))?;
     assert_eq!(
-        ended.stdout, "id:              app00001\nwebhook secret:  hook\n",
+        ended.stdout,
+        "id:              app00001\nwebhook secret:  hook\nwebhook URL:     http://cd/api/hooks/app00001\n\
+         webhook:         installed as 7\n",
         "{ended:?}"
     );
     let request = stand_in.requests().pop().ok_or("a request")?;

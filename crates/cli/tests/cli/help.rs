@@ -26,11 +26,13 @@ fn help_shows_the_commands_and_the_exit_codes() -> Outcome {
       redeploy    Deploy the commit, ref and inputs of a task again, with the secrets of today
       cancel      Cancel a deployment
       task        List, show and remove tasks (a task is one deployment)
+      delivery    List, show and replay deliveries: what hosts sent, and what was made of it
+      trigger     Say what a trigger would make of an event, and why
       logs        Print the output of a task's steps, byte for byte
       watch       Watch a deployment until it ends; fails when the deployment fails
       token       List, create, change and delete tokens
       secret      List and set your own secrets, which all your pipelines see
-      provider    List and set your tokens for Git hosts
+      provider    List and set your tokens for Git hosts, and list what they can see there
       api         Call any operation of the API
       completion  Print the completions for a shell
       version     Print the version of this program, and of the server
@@ -52,7 +54,8 @@ fn help_shows_the_commands_and_the_exit_codes() -> Outcome {
 
     Exit codes:
         0  it worked; a deployment that was followed, or a run, succeeded
-        1  the deployment that was followed, or the run, failed; `lint` found errors
+        1  the deployment that was followed, or the run, failed; `lint` found errors;
+           `trigger explain`: it would not deploy
         2  the command line is wrong, or a file or profile that it names
         3  not authenticated: no token, or the server does not take it
         4  the server refused, or failed
@@ -78,6 +81,8 @@ fn every_command_has_help() -> Outcome {
         "redeploy",
         "cancel",
         "task",
+        "delivery",
+        "trigger",
         "logs",
         "watch",
         "token",
@@ -90,6 +95,99 @@ fn every_command_has_help() -> Outcome {
         let ended = run(flowcd(Path::new("/nonexistent")).args([command, "--help"]))?;
         assert_eq!(ended.code, Some(0), "{command}: {ended:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn what_a_trigger_is_asked_has_help_with_examples() -> Outcome {
+    let ended = run(flowcd(Path::new("/nonexistent")).args(["trigger", "explain", "-h"]))?;
+    insta::assert_snapshot!(ended.stdout, @r#"
+    Say what would be deployed, and what each rule says to it. Nothing is deployed or kept
+
+    Usage: flowcd trigger explain [OPTIONS] <--app <APP>|--trigger-spec <FILE>|--delivery <ID>> <--ref <REF>|--payload <FILE>|--delivery <ID>>
+
+    Options:
+          --app <APP>             The application whose rules to ask: its id, or owner/repo
+          --trigger-spec <FILE>   A JSON or YAML file with rules to ask in the place of the
+                                  application's
+          --provider <PROVIDER>   The provider whose payload it is, where neither the application nor
+                                  the rules tell it
+          --delivery <ID>         A delivery that has come in: what the rules of today, or those of
+                                  --trigger-spec, make of it
+          --ref <REF>             A push of this branch, `main` for instance, or of a ref by its full
+                                  name, `refs/tags/v1.0`
+          --payload <FILE>        A payload: the JSON that a host sends, or `{"headers": {..}, "body":
+                                  {..}}` as `delivery show -o json` has it; `-` is stdin
+          --event <NAME>          The event, where the file does not tell it: push, pull_request,
+                                  release, or the host's own name of it. [default: push]
+          --header <NAME: VALUE>  A header of the delivery. With the host's id of it
+                                  (`X-GitHub-Delivery`), the payload counts as that delivery
+      -h, --help                  Print help (see more with '--help')
+      -V, --version               Print version
+
+    Global options:
+      -o, --output <OUTPUT>  The form of the data on stdout [env: FLOWCD_FORMAT] [default: table]
+                             [possible values: table, json, yaml]
+          --profile <NAME>   The profile to use, instead of the one of the last login [env:
+                             FLOWCD_PROFILE]
+          --url <URL>        The server's address, instead of the profile's [env: FLOWCD_URL]
+          --token <TOKEN>    The token, instead of the profile's. Prefer FLOWCD_TOKEN: other users of
+                             this machine can see the arguments [env: FLOWCD_TOKEN]
+      -q, --quiet            Say nothing on stderr but errors and warnings
+
+    Exit codes:
+      0  it would deploy
+      1  it would not deploy
+      2  the command line is wrong, or a file that it names
+      4  the trigger or the payload cannot be read
+
+    Examples:
+      flowcd trigger explain --app octocat/hello --ref dev
+      flowcd trigger explain --app octocat/hello --event pull_request --payload payload.json
+      flowcd trigger explain --delivery lam3k2o9beefcafe --trigger-spec new-trigger.yaml
+      flowcd trigger explain --trigger-spec trigger.yaml --provider github --ref refs/tags/v1.0
+    "#);
+    let ended = run(flowcd(Path::new("/nonexistent")).args(["delivery", "replay", "-h"]))?;
+    insta::assert_snapshot!(ended.stdout, @r#"
+    Take a delivery again, or a payload from a file as if the host had sent it
+
+    Usage: flowcd delivery replay [OPTIONS] <DELIVERY|--file <FILE>>
+
+    Arguments:
+      [DELIVERY]  The delivery to take again. It is judged by the rules of today, and makes new tasks
+
+    Options:
+          --app <APP>             The application that the payload is for: its id, or owner/repo
+          --file <FILE>           A payload: the JSON that a host sends, or `{"headers": {..}, "body":
+                                  {..}}` as `delivery show -o json` has it; `-` is stdin
+          --event <NAME>          The event, where the file does not tell it: push, pull_request,
+                                  release, or the host's own name of it. [default: push]
+          --header <NAME: VALUE>  A header of the delivery. With the host's id of it
+                                  (`X-GitHub-Delivery`), the payload counts as that delivery
+          --follow                Print the output of the first task until the deployment ends, and fail
+                                  when it fails
+      -h, --help                  Print help (see more with '--help')
+      -V, --version               Print version
+
+    Global options:
+      -o, --output <OUTPUT>  The form of the data on stdout [env: FLOWCD_FORMAT] [default: table]
+                             [possible values: table, json, yaml]
+          --profile <NAME>   The profile to use, instead of the one of the last login [env:
+                             FLOWCD_PROFILE]
+          --url <URL>        The server's address, instead of the profile's [env: FLOWCD_URL]
+          --token <TOKEN>    The token, instead of the profile's. Prefer FLOWCD_TOKEN: other users of
+                             this machine can see the arguments [env: FLOWCD_TOKEN]
+      -q, --quiet            Say nothing on stderr but errors and warnings
+
+    Exit codes:
+      0  it was taken, whatever was made of it; with --follow, the deployment succeeded
+      1  with --follow: the deployment failed, or nothing is deployed
+
+    Examples:
+      flowcd delivery replay lam3k2o9beefcafe --follow
+      flowcd delivery replay --app octocat/hello --file payload.json --event pull_request
+      flowcd delivery replay --app octocat/hello --file - < delivery.json
+    "#);
     Ok(())
 }
 

@@ -72,18 +72,19 @@ async fn a_task_is_shown_with_its_steps() -> Outcome {
     let stand_in = StandIn::start(serve).await?;
     let ended = run(flowcd_at(&stand_in.url).args(["task", "show", "task0000"]))?;
     insta::assert_snapshot!(ended.stdout, @r#"
-    id:           task0000
-    number:       7
-    status:       failure
-    application:  octocat/hello (app00001)
-    ref:          refs/heads/main
-    commit:       0123456789abcdef0123456789abcdef01234567
-    message:      fix it
-    inputs:       {"target":"staging"}
-    created:      1970-01-01T00:00:00Z (1970-01-01)
-    started:      1970-01-01T00:00:01Z (1970-01-01)
-    finished:     1970-01-01T00:00:03Z (1970-01-01)
-    time:         2.50s
+    id:            task0000
+    number:        7
+    status:        failure
+    application:   octocat/hello (app00001)
+    ref:           refs/heads/main
+    commit:        0123456789abcdef0123456789abcdef01234567
+    message:       fix it
+    trigger:       manual
+    inputs:        {"target":"staging"}
+    created:       1970-01-01T00:00:00Z (1970-01-01)
+    started:       1970-01-01T00:00:01Z (1970-01-01)
+    finished:      1970-01-01T00:00:03Z (1970-01-01)
+    time:          2.50s
 
     STEP  STATUS   TIME   NAME        ERROR
     0     success  0.04s  Set up
@@ -92,8 +93,8 @@ async fn a_task_is_shown_with_its_steps() -> Outcome {
     "#);
     let ended = run(flowcd_at(&stand_in.url).args(["task", "list", "octocat/hello"]))?;
     insta::assert_snapshot!(ended.stdout, @r"
-    ID        #  STATUS   REF   COMMIT    MESSAGE  CREATED     TIME
-    task0000  7  failure  main  01234567  fix it   1970-01-01  2.50s
+    ID        #  STATUS   REF   COMMIT    MESSAGE  TRIGGER  CREATED     TIME
+    task0000  7  failure  main  01234567  fix it   manual   1970-01-01  2.50s
     ");
     Ok(())
 }

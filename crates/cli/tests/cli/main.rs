@@ -1,11 +1,14 @@
 //! The command line as its users meet it: arguments in; stdout, stderr and an exit code out.
 
+mod app;
+mod delivery;
 mod deploy;
 mod errors;
 mod help;
 mod lint;
 mod lists;
 mod login;
+mod provider;
 #[path = "../../../client/tests/api/stand_in.rs"]
 mod stand_in;
 

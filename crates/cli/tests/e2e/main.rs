@@ -7,7 +7,11 @@
 
 mod app;
 mod corpus;
+mod delivery;
 mod deploy;
+mod document;
+mod hook;
+mod hook_script;
 mod idempotency;
 mod interrupt;
 mod log;
@@ -19,3 +23,4 @@ mod run;
 mod support;
 mod task;
 mod token;
+mod trigger;

@@ -1,6 +1,6 @@
 //! Asking a repository what its refs point to.
 
-use flowcd_engine::git::{GitError, GitRef, resolve_ref};
+use flowcd_engine::git::{GitError, GitRef, list_refs, resolve_ref};
 
 use crate::{
     git_http::{GitHttp, GitHttpOptions},
@@ -31,6 +31,32 @@ async fn branches_and_tags_lead_to_commits() {
         let found = resolve_ref(&repository.url(), &git_ref(name), None).await;
         assert_eq!(found.expect(name).as_str(), commit, "{name}");
     }
+}
+
+#[tokio::test]
+async fn all_branches_and_tags_are_listed_with_their_commits() {
+    let repository = Repository::new();
+    let first = repository.commit("file", "1", "First");
+    repository.git(&["tag", "-a", "v1", "-m", "Version 1"]);
+    repository.git(&["tag", "-a", "v2", "-m", "A tag of a tag", "v1"]);
+    let second = repository.commit("file", "2", "Second");
+    repository.git(&["update-ref", "refs/heads/-odd", "HEAD"]);
+    repository.git(&["update-ref", "refs/pull/1/head", "HEAD"]);
+    let refs = list_refs(&repository.url(), None).await.expect("listed");
+    let refs: Vec<(&str, &str)> = refs
+        .iter()
+        .map(|(name, commit)| (name.as_str(), commit.as_str()))
+        .collect();
+    assert_eq!(
+        refs,
+        [
+            ("refs/heads/main", second.as_str()),
+            ("refs/tags/v1", &first),
+            ("refs/tags/v2", &first)
+        ]
+    );
+    let error = list_refs(&parse_url("/no/such/repository"), None).await;
+    assert!(matches!(error, Err(GitError::NotFound { .. })), "{error:?}");
 }
 
 #[tokio::test]

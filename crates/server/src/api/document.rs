@@ -47,6 +47,7 @@ const IDEMPOTENT: &[&str] = &["create_application", "dispatch_task", "redeploy_t
         (name = "task", description = "Deployments and their logs."),
         (name = "tokens", description = "What third parties call with."),
         (name = "user", description = "The caller: sessions, secrets, tokens for Git hosts."),
+        (name = "provider", description = "What your accounts on Git hosts can see there."),
         (name = "system", description = "The server itself.")
     ),
     components(schemas(Problem))
@@ -97,6 +98,10 @@ const ABOUT_SOMETHING: &[&str] = &[
     "follow_task",
     "update_token",
     "delete_token",
+    "list_host_repositories",
+    "list_host_organizations",
+    "list_organization_repositories",
+    "list_host_branches",
 ];
 /// The operations that may not fit the present state.
 const ABOUT_STATE: &[&str] = &[
@@ -106,6 +111,15 @@ const ABOUT_STATE: &[&str] = &[
     "redeploy_task",
     "cancel_task",
     "remove_task",
+];
+/// The operations that may be asked for too often: a log-in, and what a Git host answers.
+const LIMITED: &[&str] = &[
+    "login",
+    "update_provider_token",
+    "list_host_repositories",
+    "list_host_organizations",
+    "list_organization_repositories",
+    "list_host_branches",
 ];
 /// The operations that look at nothing that could fail.
 const SURE: &[&str] = &["get_health", "get_version", "get_openapi"];
@@ -154,7 +168,7 @@ const FAILURES: &[(Code, &str, &str)] = &[
     ),
     (
         Code::TooManyRequests,
-        "Too many attempts; `Retry-After` says when to come back.",
+        "Too many attempts, here or by your account on a Git host; `Retry-After` says when to come back.",
         "too many attempts to log in; try again in 6 s",
     ),
     (
@@ -164,7 +178,7 @@ const FAILURES: &[(Code, &str, &str)] = &[
     ),
     (
         Code::Unavailable,
-        "The server is stopping, or something it needs cannot be reached; `Retry-After` says when to come back.",
+        "The server is stopping, or something it needs, as a database or a Git host, cannot be reached; `Retry-After` says when to come back.",
         "the database cannot be reached; try again",
     ),
 ];
@@ -258,7 +272,7 @@ fn complete(path: &str, operation: &mut Operation) {
         (Code::TooLarge, has_body),
         (Code::UnsupportedMediaType, has_body),
         (Code::Invalid, has_input),
-        (Code::TooManyRequests, id == "login"),
+        (Code::TooManyRequests, LIMITED.contains(&id)),
         (Code::SystemError, !SURE.contains(&id)),
         (Code::Unavailable, !SURE.contains(&id)),
     ] {
@@ -375,7 +389,9 @@ mod tests {
 
     use utoipa::openapi::RefOr;
 
-    use super::{ABOUT_SOMETHING, ABOUT_STATE, Allowed, IDEMPOTENT, SURE, openapi, operations};
+    use super::{
+        ABOUT_SOMETHING, ABOUT_STATE, Allowed, IDEMPOTENT, LIMITED, SURE, openapi, operations,
+    };
 
     #[test]
     fn every_operation_is_described_whole() {
@@ -414,7 +430,7 @@ mod tests {
                 assert!(ids.insert(id.clone()), "{id} is there twice, at {path}");
             }
         }
-        for id in [IDEMPOTENT, ABOUT_SOMETHING, ABOUT_STATE, SURE].concat() {
+        for id in [IDEMPOTENT, ABOUT_SOMETHING, ABOUT_STATE, LIMITED, SURE].concat() {
             assert!(ids.contains(id), "there is no operation {id}");
         }
     }
@@ -447,6 +463,7 @@ mod tests {
             ("/api/hooks/lam3k2o9c0ffee42", Some("POST")),
             ("/api/hooks/", None),
             ("/api/hooks/a/b", None),
+            ("/api/github/repos", Some("GET")),
             ("/api/flow/nothing", None),
             ("/", None),
         ] {

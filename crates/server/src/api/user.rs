@@ -151,8 +151,12 @@ pub(crate) async fn update_user_secrets(
 
 /// Store a token for a Git host
 ///
-/// Deployments of your applications fetch from that host with it. It is sent to that host and no other, and never
-/// comes out of the API. An empty token removes the stored one.
+/// Deployments of your applications fetch from that host with it, webhooks are installed and statuses of commits
+/// reported. It is sent to that host and no other, and never comes out of the API. An empty token removes the stored
+/// one.
+///
+/// The host is asked first whether it takes the token: 422 says that it does not, 503 that it cannot be reached, and
+/// nothing is stored then. `checkToken: false` stores the token unasked.
 #[utoipa::path(
     tag = "user",
     request_body(content = Nested<NewProviderToken>, example = json!({

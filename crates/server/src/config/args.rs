@@ -212,6 +212,13 @@ pub struct Settings {
     /// How long logs of finished tasks are kept [default: forever].
     #[arg(long, env = "FLOWCD_LOG_RETENTION", value_name = "DURATION")]
     pub log_retention: Option<String>,
+    /// How long deliveries (webhooks and what else may start a deployment) are kept, `forever` for instance
+    /// [default: 30d].
+    #[arg(long, env = "FLOWCD_DELIVERY_RETENTION", value_name = "DURATION")]
+    pub delivery_retention: Option<String>,
+    /// How many deliveries of an application are kept [default: 1000].
+    #[arg(long, env = "FLOWCD_MAX_DELIVERIES", value_name = "N")]
+    pub max_deliveries: Option<String>,
     /// The npm registry that plugins are installed from [default: what npm is configured for].
     #[arg(long, env = "FLOWCD_PLUGIN_REGISTRY", value_name = "URL")]
     pub plugin_registry: Option<String>,

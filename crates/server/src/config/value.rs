@@ -113,6 +113,13 @@ pub(super) fn runners(text: &str) -> Result<usize, String> {
     }
 }
 
+pub(super) fn deliveries(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(n_deliveries @ 1..=1_000_000) => Ok(n_deliveries),
+        _ => Err(format!("`{text}` is not a whole number from 1 to 1000000")),
+    }
+}
+
 pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
     match text {
         "text" => Ok(LogFormat::Text),
@@ -212,7 +219,9 @@ pub(super) fn secret_key(text: String) -> Result<SecretString, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{address, base_url, duration, duration_or_forever, log_bytes, registry, runners};
+    use super::{
+        address, base_url, deliveries, duration, duration_or_forever, log_bytes, registry, runners,
+    };
 
     #[test]
     fn durations_need_a_unit() {
@@ -265,6 +274,10 @@ mod tests {
         assert!(address("[::1]:9000").is_ok());
         assert!(address("9000").is_err());
         assert!(runners("0").is_err());
+        assert_eq!(deliveries("1"), Ok(1));
+        for text in ["", "0", "-1", "1000001", "forever"] {
+            assert!(deliveries(text).is_err(), "{text}");
+        }
         assert!(base_url("https://cd.example.com").is_ok());
         assert!(registry("https://registry.npmjs.org").is_ok());
         assert!(registry("http://127.0.0.1:4873/npm/").is_ok());

@@ -41,8 +41,12 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(hosts: &Hosts, account: &Account) -> Result<Self> {
         let origin = address::parse_origin(&account.origin, hosts.settings.is_http_allowed)?;
+        let http = hosts.http().map_err(|err| HostError::Unreachable {
+            origin: account.origin.clone(),
+            reason: format!("{err:#}"),
+        })?;
         Ok(Self {
-            http: hosts.http.clone(),
+            http,
             provider: account.provider,
             origin: origin.origin().ascii_serialization(),
             base: base(account.provider, origin)?,

@@ -4,13 +4,13 @@ use flowcd_engine::git::RepoUrl;
 use flowcd_model::{
     application::{
         Application, ApplicationListQuery, ApplicationPatch, CreatedApplication, NewApplication,
-        Webhook,
+        Provider, Webhook,
     },
     id::AppId,
     time::Millis,
 };
 use flowcd_store::{AppDeletion, ApplicationInsert};
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::{
     auth::Caller,
@@ -20,6 +20,7 @@ use crate::{
         schedule,
         secret::{check_envs, check_line, check_secrets, check_text},
         trigger,
+        webhook::{self, webhook_url},
     },
     state::AppState,
 };
@@ -91,12 +92,14 @@ pub(crate) async fn create_application(
             new.provider_repo_id = Some(format!("{}/{}", new.owner, new.repo));
         }
         let id = AppId::generate();
-        let created = CreatedApplication {
+        // A plain repository has nothing that it could be installed with.
+        let is_to_install = new.provider != Provider::Git && new.install_webhook != Some(false);
+        let mut created = CreatedApplication {
             webhook: Webhook {
                 url: webhook_url(state, &id),
                 is_installed: false,
                 hook_id: None,
-                problem: None,
+                problem: is_to_install.then(|| webhook::NOT_YET.to_owned()),
             },
             id,
             webhook_secret,
@@ -115,6 +118,10 @@ pub(crate) async fn create_application(
             Ok(application) => {
                 let name = format!("{}/{}", application.owner, application.repo_name);
                 info!(app.id = %created.id, user.id = %caller.user_id, "Made application `{name}`");
+                if is_to_install {
+                    // The row comes first: hosts call a new webhook at once.
+                    created.webhook = webhook::install(state, application).await;
+                }
                 Ok(created)
             }
             Err(flowcd_store::Error::DuplicateApplication) => Err(Error::conflict(
@@ -125,11 +132,6 @@ pub(crate) async fn create_application(
         }
     })
     .await
-}
-
-/// Where the host is to send an application's webhooks.
-pub(crate) fn webhook_url(state: &AppState, id: &AppId) -> String {
-    format!("{}/api/hooks/{id}", state.base_url)
 }
 
 fn check_poll(seconds: Option<i64>) -> Result<()> {
@@ -209,11 +211,37 @@ pub(crate) async fn update_application(
         check_envs(envs)?;
     }
     let id = patch.app_id.clone();
+    let wish = patch.install_webhook;
     let updated = state
         .store
         .update_application(&caller.user_id, patch, schedules)
         .await?;
-    updated.map(|_| ()).ok_or_else(|| absent(&id))
+    let updated = updated.ok_or_else(|| absent(&id))?;
+    update_webhook(state, application, updated, wish).await;
+    Ok(())
+}
+
+/// Brings the webhook at the host in line with a change. How that went is kept with the application.
+async fn update_webhook(
+    state: &AppState,
+    before: Application,
+    application: Application,
+    wish: Option<bool>,
+) {
+    let is_moved = before.repo_url != application.repo_url;
+    let is_changed = is_moved || before.trigger_spec != application.trigger_spec;
+    let is_installed = before.webhook.as_ref().is_some_and(|it| it.is_installed);
+    match wish {
+        Some(false) => webhook::uninstall(state, &before).await,
+        None if !(is_installed && is_changed) => {}
+        None | Some(true) => {
+            if is_moved && let Err(problem) = webhook::remove(state, &before).await {
+                // Logged there; what it calls is still this application, which skips other repositories.
+                debug!(app.id = %application.id, "The former repository keeps its webhook: {problem}");
+            }
+            webhook::install(state, application).await;
+        }
+    }
 }
 
 /// Deletes an application with its tasks and their logs.
@@ -222,6 +250,11 @@ pub(crate) async fn delete_application(
     caller: &Caller,
     id: &AppId,
 ) -> Result<()> {
+    let application = match state.store.application(&caller.user_id, id).await {
+        // What cannot be read is to go all the same.
+        Err(flowcd_store::Error::CorruptRow { .. }) => None,
+        found => found?,
+    };
     match state.store.delete_application(&caller.user_id, id).await? {
         AppDeletion::Absent => Err(absent(id)),
         AppDeletion::Busy(task) => Err(Error::conflict(format!(
@@ -229,6 +262,10 @@ pub(crate) async fn delete_application(
         ))),
         AppDeletion::Deleted { tasks } => {
             info!(app.id = %id, user.id = %caller.user_id, n_tasks = tasks.len(), "Deleted application `{id}`");
+            // What went wrong is logged there; a webhook that stays calls nobody.
+            if let Some(application) = application {
+                _ = webhook::remove(state, &application).await;
+            }
             state.work.remove_caches(&caller.user_id, id).await;
             for task in &tasks {
                 state.work.changed(task);

@@ -24,7 +24,7 @@ use tracing::info;
 use crate::{
     auth::Caller,
     error::{Error, Result},
-    provider::{self, Event, EventKind, Incoming, Unreadable},
+    provider::{self, Event, Incoming, Unreadable},
     service::{
         application::{check_limit, get_application},
         trigger::{self, Judgement, judge},
@@ -79,11 +79,6 @@ pub(crate) async fn receive_delivery(
         .map_err(|err| Error::need_login(format!("Verify secret error ({err})")))?;
     state.hooks.attempt(&application.id)?;
     let read = provider::read(provider, &incoming);
-    if let Ok(event) = &read
-        && let Some(first) = polled_before(state, &application, event).await?
-    {
-        return Ok(first);
-    }
     let filing = Filing {
         application: &application,
         secret: &secret,
@@ -91,7 +86,14 @@ pub(crate) async fn receive_delivery(
         replay_of: None,
     };
     let (delivery, tasks) = filing.file(&arrival, &read);
-    let delivered = record(state, delivery, tasks).await?;
+    let delivered = if application.poll_seconds.is_some() && is_push(&delivery) {
+        // A look at the repository may have been faster.
+        let app_id = delivery.app_id.clone();
+        let recorded = state.store.record_push(delivery, tasks).await?;
+        kept(state, &app_id, DeliveryKind::Webhook, recorded)?
+    } else {
+        record(state, delivery, tasks).await?
+    };
     match read {
         Ok(_) => Ok(delivered),
         // It is kept, and the host shows this in its own list.
@@ -117,25 +119,10 @@ fn check_form(provider: Provider, incoming: &Incoming<'_>) -> Result<()> {
     }
 }
 
-/// What a look at the repository made of the same push, when it was faster than the webhook.
-async fn polled_before(
-    state: &AppState,
-    application: &Application,
-    event: &Event,
-) -> Result<Option<Delivered>> {
-    let (EventKind::Push { .. }, Some(git_ref), Some(commit)) =
-        (&event.kind, &event.git_ref, &event.commit)
-    else {
-        return Ok(None);
-    };
-    if application.poll_seconds.is_none() {
-        return Ok(None);
-    }
-    let known = state.store.announced(&application.id, git_ref, commit);
-    Ok(match known.await? {
-        Some((DeliveryKind::Poll, first)) => Some(first),
-        _ => None,
-    })
+/// Whether it is a push that a look at the repository could have found; one that deletes is none.
+fn is_push(delivery: &Delivery) -> bool {
+    let has_code = delivery.commit.is_some() || delivery.verdict == Verdict::Deployed;
+    delivery.event.is_push() && delivery.git_ref.is_some() && has_code
 }
 
 /// Keeps a delivery with its tasks, and wakes the runners.
@@ -145,13 +132,22 @@ pub(crate) async fn record(
     tasks: Vec<TaskInsert>,
 ) -> Result<Delivered> {
     let (app_id, kind) = (delivery.app_id.clone(), delivery.kind);
-    let delivered = state.store.record_delivery(delivery, tasks).await?;
-    let delivered = delivered.ok_or_else(|| {
+    let recorded = state.store.record_delivery(delivery, tasks).await?;
+    kept(state, &app_id, kind, recorded)
+}
+
+fn kept(
+    state: &AppState,
+    app_id: &AppId,
+    kind: DeliveryKind,
+    recorded: Option<Delivered>,
+) -> Result<Delivered> {
+    let delivered = recorded.ok_or_else(|| {
         Error::not_found(format!(
             "没有找到此应用 (there is no application `{app_id}`)"
         ))
     })?;
-    told(state, &app_id, kind, &delivered);
+    told(state, app_id, kind, &delivered);
     Ok(delivered)
 }
 
@@ -162,6 +158,7 @@ pub(crate) fn told(state: &AppState, app_id: &AppId, kind: DeliveryKind, deliver
         info!(delivery.id = %id, app.id = %app_id, "Took a repetition of delivery `{id}`");
         return;
     }
+    state.metrics.delivery_taken(kind, delivered.verdict);
     if !delivered.task_ids.is_empty() {
         state.work.wake();
     }
@@ -303,7 +300,8 @@ fn other_repository(application: &Application, event: &Event) -> Option<String> 
     is_other.then(|| facts.full_name.clone())
 }
 
-fn cut(text: &str) -> String {
+/// A reason or a problem, as long as it may get.
+pub(crate) fn cut(text: &str) -> String {
     match text.char_indices().nth(MAX_REASON_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

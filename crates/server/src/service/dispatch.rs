@@ -6,20 +6,23 @@ use flowcd_engine::git::{CommitId, GitError, GitRef, RepoUrl, resolve_ref};
 use flowcd_model::{
     application::Application,
     dispatch::{Cancel, Dispatched, Inputs, ManualDispatch, Redeploy},
+    event::HostEvent,
     id::{AppId, TaskId},
     task::TriggerType,
 };
 use flowcd_store::{CancelRequest, TaskInsert};
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::{
     auth::Caller,
     error::{Error, Result},
+    host::HostCommit,
     service::{
         application::get_application,
         credential,
         idempotency::{Answer, Once, Recorder, once},
         pipeline::check_dispatch,
+        provider::{find_account, place_of},
         secret::check_text,
     },
     state::AppState,
@@ -32,6 +35,8 @@ const MAX_MESSAGE_CHARS: usize = 10_000;
 const MAX_INPUTS_BYTES: usize = 64 * 1024;
 /// How long a repository may take to say where a ref points.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the host may take to tell of a commit.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Starts a deployment.
 pub(crate) async fn dispatch_task(
@@ -59,7 +64,24 @@ pub(crate) async fn dispatch_task(
             Some(commit) => commit,
             None => resolve(state, caller, &application, &git_ref).await?,
         };
-        check_dispatch(state, &application, &commit, PIPELINE_FILE, &inputs).await?;
+        let check = check_dispatch(state, &application, &commit, PIPELINE_FILE, &inputs);
+        // Beside each other, so that the host costs no time where it answers as fast.
+        let ask = async { Ok(ask_host(state, &application, &commit).await) };
+        let ((), told) = tokio::try_join!(check, ask)?;
+        let (message, event) = match told {
+            None => (message, None),
+            Some(told) => (
+                match message.is_empty() {
+                    true => told.message,
+                    false => message,
+                },
+                Some(HostEvent {
+                    event_name: TriggerType::Manual.as_str().to_owned(),
+                    pusher: told.author,
+                    ..HostEvent::default()
+                }),
+            ),
+        };
         let insert = TaskInsert {
             id: TaskId::generate(),
             app_id: application.id,
@@ -72,7 +94,7 @@ pub(crate) async fn dispatch_task(
             trigger_type: TriggerType::Manual,
             redelivery: None,
             delivery_id: None,
-            event: None,
+            event,
             is_fork: false,
             is_debug: dispatch.is_debug,
         };
@@ -105,6 +127,13 @@ pub(crate) async fn redeploy_task(
                 &old.inputs,
             )
             .await?;
+        }
+        let mut old = old;
+        if let Some(event) = &mut old.event
+            && event.event_name == TriggerType::Manual.as_str()
+        {
+            // That is no event of the host, but how the task was made.
+            event.event_name = TriggerType::Redeploy.as_str().to_owned();
         }
         let insert = TaskInsert {
             id: TaskId::generate(),
@@ -176,6 +205,38 @@ pub(crate) fn check_inputs(field: &str, inputs: &Inputs) -> Result<()> {
     }
 }
 
+/// What the host says of a commit, where its owner has an account there and it answers at once. Nothing depends on
+/// it: the message is read at the checkout, too.
+async fn ask_host(
+    state: &AppState,
+    application: &Application,
+    commit: &CommitId,
+) -> Option<HostCommit> {
+    let place = place_of(state, application)?;
+    let asking = async {
+        let owner = &application.user_id;
+        let account = find_account(state, owner, application.provider, &place.origin).await;
+        let account = account.ok()??;
+        let asked = state
+            .hosts
+            .get_commit(&account, &place.repo, commit.as_str())
+            .await;
+        match asked {
+            Ok(found) => Some(found),
+            Err(err) => {
+                debug!(app.id = %application.id, "The host does not tell of commit {commit}: {err}");
+                None
+            }
+        }
+    };
+    let found = tokio::time::timeout(ASK_TIMEOUT, asking).await.ok()??;
+    // A host that talks of another commit is not believed.
+    (found.sha == commit.as_str()).then_some(HostCommit {
+        message: found.message.chars().take(MAX_MESSAGE_CHARS).collect(),
+        ..found
+    })
+}
+
 /// Asks the repository which commit the ref points to.
 async fn resolve(
     state: &AppState,
@@ -222,9 +283,10 @@ fn refusal(err: GitError, is_authenticated: bool) -> Error {
             "{err}; if it is private, store a token for its host by `POST user/updateUserProviderToken`"
         )),
         GitError::Unreachable { .. } | GitError::TimedOut { .. } => unreachable(err.to_string()),
-        GitError::Failed { .. } | GitError::Moved { .. } | GitError::CommitNotFound { .. } => {
-            Error::rule(err.to_string())
-        }
+        GitError::Failed { .. }
+        | GitError::Moved { .. }
+        | GitError::CommitNotFound { .. }
+        | GitError::TooManyRefs { .. } => Error::rule(err.to_string()),
         GitError::Cancelled { .. } => Error::unavailable("the server is stopping"),
         GitError::Io { .. } => Error::internal(err),
     }
@@ -243,7 +305,7 @@ pub(crate) async fn cancel_task(state: &AppState, caller: &Caller, cancel: &Canc
             "任务运行已经被停止 (the task has ended already: {status})"
         ))),
         CancelRequest::Cancelled => {
-            state.work.changed(id);
+            state.work.moved(id);
             info!(task.id = %id, user.id = %caller.user_id, "Cancelled task `{id}` before it ran");
             Ok(())
         }

@@ -1,5 +1,7 @@
 //! Schedules of triggers: which times they mean.
 
+mod due;
+
 use croner::{
     Cron,
     parser::{CronParser, Seconds, Year},
@@ -13,10 +15,9 @@ use flowcd_store::ScheduleInsert;
 use jiff::{Timestamp, tz::TimeZone};
 use sha2::{Digest, Sha256};
 
-use crate::{
-    error::{Error, Result},
-    state::AppState,
-};
+pub(crate) use due::run_due;
+
+use crate::error::{Error, Result};
 
 /// What is kept of the hash of an entry, in hexadecimal digits.
 const ENTRY_BYTES: usize = 16;
@@ -64,6 +65,17 @@ impl Schedule {
             .ok()?;
         Some(Millis(next.timestamp().as_millisecond()))
     }
+
+    /// A time as the schedule's author knows it.
+    fn show(&self, time: Millis) -> String {
+        match Timestamp::from_millisecond(time.0) {
+            Ok(timestamp) => timestamp
+                .to_zoned(self.zone.clone())
+                .strftime("%Y-%m-%dT%H:%M:%S%:z")
+                .to_string(),
+            Err(_) => time.to_string(),
+        }
+    }
 }
 
 /// What an entry says, hashed: the same as long as it says the same.
@@ -100,11 +112,6 @@ pub(crate) fn entries(
         }
     }
     Ok(entries)
-}
-
-/// One pass: runs the schedules that have come due.
-pub(crate) async fn run_due(_state: &AppState) -> Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

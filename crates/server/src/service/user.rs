@@ -6,6 +6,7 @@ use std::{io::Write, net::IpAddr};
 
 use anyhow::Context;
 use flowcd_model::{
+    application::Provider,
     secret::SecretNames,
     user::{Login, NewProviderToken, User, UserInfo, UserSecretsPatch},
 };
@@ -13,13 +14,16 @@ use flowcd_store::Store;
 use rand::{RngExt, distr::Alphanumeric};
 use secrecy::{ExposeSecret, SecretString};
 use tracing::info;
-use url::Url;
 
 use crate::{
     auth::{Caller, Credential, SESSION_TTL_MS},
     config::Config,
     error::{Error, Result},
-    service::secret::{check_line, check_secrets},
+    host::{Account, HostError},
+    service::{
+        provider::{parse_origin, refusal},
+        secret::{check_line, check_secrets},
+    },
     state::AppState,
 };
 
@@ -29,6 +33,8 @@ const ADMIN_PASSWORD_CHARS: usize = 20;
 const MAX_USERNAME_CHARS: usize = 50;
 const MAX_PASSWORD_BYTES: usize = 4_096;
 const MAX_PROVIDER_TOKEN_CHARS: usize = 4_096;
+/// The longest name of an account on a Git host.
+const MAX_ACCOUNT_CHARS: usize = 255;
 
 /// Makes the user `admin` when there is no user at all. A password made up for him is told on the terminal, this once.
 pub async fn ensure_admin(store: &Store, config: &Config) -> anyhow::Result<()> {
@@ -184,7 +190,7 @@ pub(crate) async fn update_provider_token(
         new.url.as_deref().filter(|url| !url.is_empty()),
         new.provider.public_origin(),
     ) {
-        (Some(url), _) => origin(url, state.config.allow_http_repos)?,
+        (Some(url), _) => parse_origin("data.url", url, state.config.allow_http_repos)?,
         (None, Some(origin)) => origin.to_owned(),
         (None, None) => {
             return Err(Error::invalid(
@@ -198,7 +204,7 @@ pub(crate) async fn update_provider_token(
     };
     let username = new.username.as_deref().filter(|name| !name.is_empty());
     if let Some(username) = username {
-        check_line("data.username", username, 255)?;
+        check_line("data.username", username, MAX_ACCOUNT_CHARS)?;
         if username.contains(':') {
             return Err(Error::invalid(
                 "data.username",
@@ -213,11 +219,24 @@ pub(crate) async fn update_provider_token(
             Some(SecretString::from(token))
         }
     };
+    let mut username = username.map(str::to_owned);
+    if let Some(token) = &token
+        && new.provider != Provider::Git
+        && new.check_token != Some(false)
+    {
+        let account = Account {
+            provider: new.provider,
+            origin: origin.clone(),
+            token: token.clone(),
+        };
+        let login = check_token(state, &account).await?;
+        username = username.or(login);
+    }
     let kept = state.store.set_provider_token(
         &caller.user_id,
         new.provider,
         &origin,
-        username,
+        username.as_deref(),
         token.as_ref(),
     );
     kept.await?;
@@ -226,52 +245,35 @@ pub(crate) async fn update_provider_token(
     Ok(())
 }
 
-/// The origin of a Git host's address, in the form that repositories' addresses are compared with.
-fn origin(url: &str, is_http_allowed: bool) -> Result<String> {
-    let refused = |message: &str| Error::invalid("data.url", message);
-    let url = Url::parse(url).map_err(|err| refused(&format!("it is not a URL: {err}")))?;
-    match url.scheme() {
-        "https" => {}
-        "http" if is_http_allowed => {}
-        "http" => {
-            return Err(refused(
-                "plain http would show the token to everybody on the way; use https",
-            ));
+/// Asks the host whether it takes a token; answers the account's name where git can send it beside the token. GitHub
+/// and GitLab take any name there, and the others this one.
+async fn check_token(state: &AppState, account: &Account) -> Result<Option<String>> {
+    match state.hosts.whoami(account).await {
+        Ok(user) => {
+            let login = user.login;
+            let is_sendable =
+                check_line("login", &login, MAX_ACCOUNT_CHARS).is_ok() && !login.contains(':');
+            Ok(is_sendable.then_some(login))
         }
-        _ => return Err(refused("expected https://")),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused("send the name and the token in their own fields"));
-    }
-    Ok(url.origin().ascii_serialization())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::origin;
-
-    #[test]
-    fn a_token_is_kept_for_an_origin() {
-        for (url, expected) in [
-            ("https://git.example.com", Some("https://git.example.com")),
-            (
-                "https://GIT.example.com:443/group/repo.git",
-                Some("https://git.example.com"),
+        Err(err) => Err(match &err {
+            HostError::Unauthorized { .. } => refusal(&err).with_field("data.token"),
+            HostError::Forbidden { .. } => Error::invalid(
+                "data.token",
+                format!(
+                    "{err}; let the token read its own account, or send `checkToken: false` to store it unchecked"
+                ),
             ),
-            (
-                "https://git.example.com:8443/",
-                Some("https://git.example.com:8443"),
+            HostError::NotAllowed { .. } => Error::invalid("data.url", &err),
+            HostError::NotFound { .. }
+            | HostError::Malformed { .. }
+            | HostError::Refused { .. } => Error::invalid(
+                "data.url",
+                format!(
+                    "{err}; is it a host of the kind {}? `checkToken: false` stores the token unchecked",
+                    account.provider
+                ),
             ),
-            ("http://git.example.com", None),
-            ("https://user:token@git.example.com", None),
-            ("ssh://git.example.com", None),
-            ("git.example.com", None),
-        ] {
-            assert_eq!(origin(url, false).ok().as_deref(), expected, "{url}");
-        }
-        assert_eq!(
-            origin("http://127.0.0.1:80/x", true).ok().as_deref(),
-            Some("http://127.0.0.1")
-        );
+            _ => refusal(&err),
+        }),
     }
 }

@@ -45,7 +45,7 @@ pub(super) async fn drive(work: &Work, claimed: ClaimedTask, ending: &Ending) {
         .metrics
         .queue_wait_seconds
         .observe(Millis::now().since_ms(task.created_time).max(0) as f64 / 1000.0);
-    work.changed(&task.id);
+    work.moved(&task.id);
     let cancel = CancellationToken::new();
     work.inner.running().insert(task.id.clone(), cancel.clone());
     // Ends with this function, however that ends: a claim that nobody works on must run out.
@@ -102,7 +102,7 @@ async fn finish(work: &Work, claim: &Claim, outcome: Outcome) {
             }
         }
     }
-    work.changed(task);
+    work.moved(task);
 }
 
 /// Keeps the claim, and passes on a cancellation that was asked for elsewhere.

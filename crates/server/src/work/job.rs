@@ -7,7 +7,7 @@ use flowcd_model::{application::Application, task::Task};
 use flowcd_store::{ClaimedTask, Progress};
 use serde_json::{Map, Value, json};
 
-use super::{Work, WorkConfig};
+use super::{Work, WorkConfig, task_url};
 use crate::service::credential;
 
 /// How long a repository may take to say where a ref points.
@@ -149,7 +149,7 @@ fn contexts(
     let app = object(
         json!({ "id": application.id, "owner": application.owner, "user_id": application.user_id }),
     );
-    let url = format!("{}/api/flow/task/get?taskId={}", config.base_url, task.id);
+    let url = task_url(&config.base_url, &task.id);
     let task_context = object(json!({ "id": task.id, "number": task.number, "url": url }));
     let trigger = object(json!({
         "type": task.trigger_type,

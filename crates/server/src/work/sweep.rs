@@ -30,7 +30,7 @@ pub(crate) async fn settle_dead_runs(work: &Work) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || remove_dead_folders(&work_dir, &instance)).await??;
     for task in work.inner.store.settle_instance(&config.instance).await? {
         warn!(task.id = %task, "Settled task `{task}`: its runner was lost");
-        work.changed(&task);
+        work.moved(&task);
     }
     Ok(())
 }
@@ -82,7 +82,7 @@ pub(crate) async fn sweep_forever(work: Work, stop: CancellationToken) {
 pub(crate) async fn sweep(work: &Work) -> Result<(), flowcd_store::Error> {
     for task in work.inner.store.sweep(Millis::now()).await? {
         warn!(task.id = %task, "Settled task `{task}`: its runner was lost");
-        work.changed(&task);
+        work.moved(&task);
     }
     Ok(())
 }
@@ -97,11 +97,18 @@ async fn keep_house(work: &Work) -> Result<(), LogError> {
             "Cannot remove the mirrors that nobody uses"
         );
     }
-    let Some(retention) = work.inner.config.log_retention else {
+    let config = &work.inner.config;
+    work.inner
+        .store
+        .remove_old_deliveries(
+            config.delivery_retention.map(ago),
+            config.max_deliveries.into(),
+        )
+        .await?;
+    let Some(retention) = config.log_retention else {
         return Ok(());
     };
-    let age_ms = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
-    let before = Millis::now().plus_ms(-age_ms);
+    let before = ago(retention);
     loop {
         let tasks = work
             .inner
@@ -117,6 +124,12 @@ async fn keep_house(work: &Work) -> Result<(), LogError> {
             return Ok(());
         }
     }
+}
+
+/// The time so long before now.
+fn ago(age: Duration) -> Millis {
+    let age_ms = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+    Millis::now().plus_ms(-age_ms)
 }
 
 /// One pass: logs whose task is gone are removed.

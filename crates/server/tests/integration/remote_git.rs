@@ -87,7 +87,7 @@ on_both! {
         let error = client.dispatch_task(&manual(&app, "refs/heads/main")).await.expect_err("no token yet");
         assert_eq!(error.code(), Some(Code::Invalid), "{error}");
         let origin = host.url("");
-        let account = NewProviderToken { token: TOKEN.to_owned(), provider: Provider::Git, url: Some(origin), username: Some("deployer".to_owned()) };
+        let account = NewProviderToken { token: TOKEN.to_owned(), provider: Provider::Git, url: Some(origin), username: Some("deployer".to_owned()), check_token: None };
         client.update_provider_token(&account).await.expect("kept");
 
         let watch = ArgumentWatch::start();

@@ -69,7 +69,7 @@ on_both! {
         client.update_user_secrets(&UserSecretsPatch { secrets: secrets("SECOND"), is_added: true }).await.expect("kept");
         let names: Vec<_> = client.list_user_secrets().await.expect("the names").0.into_keys().collect();
         assert_eq!(names, ["FIRST", "SECOND"]);
-        let token = NewProviderToken { token: canary.to_owned(), provider: Provider::Github, url: None, username: Some("octocat".to_owned()) };
+        let token = NewProviderToken { token: canary.to_owned(), provider: Provider::Github, url: None, username: Some("octocat".to_owned()), check_token: Some(false) };
         client.update_provider_token(&token).await.expect("kept");
         let info = client.get_user_info().await.expect("the user");
         assert!(info.has_github_token);

@@ -151,22 +151,6 @@ on_both! {
         assert_eq!(db.value("SELECT CAST(COUNT(*) AS TEXT) AS value FROM tasks").as_deref(), Some("6"));
     }
 
-    async fn the_newest_delivery_of_a_ref_tells_whether_a_commit_is_known(db: &TestDb) {
-        let user = db.user("ada").await;
-        let app = db.app(&user.id, "hello").await;
-        let mut older = push(&app, "guid-1", &[]);
-        older.id = "lam3k2o100000000".parse().expect("an id");
-        older.kind = DeliveryKind::Poll;
-        let newer = Delivery { id: "lam3k2o200000000".parse().expect("an id"), key: "guid-2".to_owned(), commit: Some("b".repeat(40)), ..older.clone() };
-        let main = "refs/heads/main";
-        assert_eq!(db.store.announced(&app.id, main, &"a".repeat(40)).await.expect("no error"), None);
-        db.store.record_delivery(older.clone(), Vec::new()).await.expect("no error");
-        let (kind, delivered) = db.store.announced(&app.id, main, &"a".repeat(40)).await.expect("no error").expect("known");
-        assert_eq!((kind, delivered.delivery_id), (DeliveryKind::Poll, older.id));
-        db.store.record_delivery(newer, Vec::new()).await.expect("no error");
-        assert_eq!(db.store.announced(&app.id, main, &"a".repeat(40)).await.expect("no error"), None, "the ref has moved on");
-    }
-
     async fn the_receiver_finds_the_application_and_what_its_host_signs_with(db: &TestDb) {
         let user = db.user("ada").await;
         let mut insert = new_app(&user.id, "hello");
