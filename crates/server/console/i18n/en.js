@@ -4,6 +4,7 @@ export default {
   'nav.settings': 'Settings',
   'nav.docs': 'API',
   'nav.main': 'Main',
+  'nav.crumbs': 'You are here',
   'nav.home': 'flowcd, to the applications',
   'nav.skip': 'Skip to the content',
   'nav.signOut': 'Sign out',
@@ -139,6 +140,12 @@ export default {
   'new.webhook.secret': 'Webhook secret',
   'new.go': 'Go to the application',
   'new.another': 'Make another one',
+
+  'picker.choose': 'Choose from {host}',
+  'picker.search': 'Search repositories',
+  'picker.none': 'No repository matches.',
+  'picker.used': 'has an application',
+  'picker.private': 'private',
 
   'trigger.none': 'Nothing: I deploy by hand, or a program does',
   'trigger.all': 'Every push to a branch',

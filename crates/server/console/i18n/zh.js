@@ -4,6 +4,7 @@ export default {
   'nav.settings': '设置',
   'nav.docs': 'API',
   'nav.main': '主导航',
+  'nav.crumbs': '当前位置',
   'nav.home': 'flowcd，前往应用列表',
   'nav.skip': '跳到内容',
   'nav.signOut': '退出登录',
@@ -139,6 +140,12 @@ export default {
   'new.webhook.secret': 'Webhook 密钥',
   'new.go': '前往应用',
   'new.another': '再建一个',
+
+  'picker.choose': '从 {host} 选择',
+  'picker.search': '搜索仓库',
+  'picker.none': '没有匹配的仓库。',
+  'picker.used': '已有应用',
+  'picker.private': '私有',
 
   'trigger.none': '不触发：由我手动或由程序部署',
   'trigger.all': '推送到任意分支',

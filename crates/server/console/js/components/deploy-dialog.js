@@ -5,6 +5,7 @@
 import { get, onceKey, post } from '../lib/api.js';
 import { freshId, h } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
+import { currentUser } from '../lib/session.js';
 import { openDialog } from './dialog.js';
 import { checkbox, field, FieldError, form } from './field.js';
 
@@ -61,15 +62,26 @@ export function openDeployDialog(application, { onDone }) {
   });
 }
 
-/** The refs of the last deployments. */
+/** The refs of the last deployments, and the branches where an account on the host tells them. */
 async function suggest(application, list) {
-  try {
-    const { result } = await get('/task/list', { appId: application.id, limit: SUGGESTIONS_FROM });
-    const names = new Set(result.map((task) => shortRef(task.ref)).filter(Boolean));
-    list.append(...[...names].map((name) => h('option', { value: name })));
-  } catch {
-    // Without suggestions one types.
+  const names = new Set();
+  const add = (found) => found.filter((it) => it && !names.has(it)).forEach((it) => {
+    names.add(it);
+    list.append(h('option', { value: it }));
+  });
+  const deployed = get('/task/list', { appId: application.id, limit: SUGGESTIONS_FROM })
+    .then(({ result }) => add(result.map((task) => shortRef(task.ref))));
+  // Without suggestions one types.
+  await Promise.allSettled([deployed, branches(application).then(add)]);
+}
+
+async function branches({ provider, owner, repo_name: repo, repo_url: repoUrl }) {
+  const account = currentUser()?.providerTokens?.find((it) => it.provider === provider && repoUrl.startsWith(it.origin));
+  if (!account || provider === 'git') {
+    return [];
   }
+  const found = await get(`/${provider}/branches`, { owner, repo, url: account.origin });
+  return found.map((it) => it.name);
 }
 
 function shortRef(ref) {

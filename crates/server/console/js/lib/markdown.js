@@ -7,8 +7,8 @@ import { h, visible } from './dom.js';
 
 const INLINE = /(?<!`)(`+)(?!`)([\s\S]+?)(?<!`)\1(?!`)|\*\*([^*]+)\*\*|__([^_]+)__|\*([^*\s][^*]*)\*|\b_([^_\s][^_]*)_\b|~~([^~]+)~~|!?\[([^\]]*)\]\(\s*<?([^\s)>]+)>?[^)]*\)|<(https?:\/\/[^\s>]+)>|(https?:\/\/[^\s<>()]+[^\s<>().,;:!?'"])/g;
 
-/** A heading of a summary stands under the page's own. */
-const FIRST_HEADING = 2;
+/** The headings of a summary stand under the page's own, without leaps. */
+const HEADINGS = ['h3', 'h3', 'h4', 'h5', 'h6', 'h6'];
 const MAX_DEPTH = 6;
 /** A longer paragraph is shown as it is. */
 const LONGEST_INLINE = 10_000;
@@ -50,7 +50,7 @@ function fence(lines, i) {
 
 function heading(lines, i) {
   const found = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/.exec(lines[i]);
-  return found && { element: h(`h${Math.min(6, found[1].length + FIRST_HEADING)}`, {}, inline(found[2])), next: i + 1 };
+  return found && { element: h(HEADINGS[found[1].length - 1], {}, inline(found[2])), next: i + 1 };
 }
 
 function line(lines, i) {

@@ -28,7 +28,7 @@ export default async function applicationPage(page) {
   const host = repositoryUrl(application);
   const provider = PROVIDERS[application.provider] ?? application.provider;
   return h('div', {},
-    h('nav', { class: 'crumbs', 'aria-label': t('nav.main') }, h('a', { href: '/' }, t('nav.applications'))),
+    h('nav', { class: 'crumbs', 'aria-label': t('nav.crumbs') }, h('a', { href: '/' }, t('nav.applications'))),
     h('div', { class: 'page-head app-head' },
       h('div', { class: 'grow' },
         h('h1', {}, foreign(application.owner, { class: 'muted' }), h('span', { class: 'muted' }, '/'), foreign(application.repo_name)),

@@ -5,17 +5,20 @@
 import { copyField } from '../components/copy.js';
 import { field, FieldError, form } from '../components/field.js';
 import { pairsEditor } from '../components/pairs-editor.js';
+import { repositoryPicker } from '../components/repository-picker.js';
 import { triggerChoice } from '../components/trigger-choice.js';
 import { onceKey, post } from '../lib/api.js';
 import { fill, h, icon, visible } from '../lib/dom.js';
 import { guessRepository, PROVIDERS } from '../lib/git-host.js';
 import { t } from '../lib/i18n.js';
+import { currentUser } from '../lib/session.js';
 
 export default async function newApplicationPage(page) {
   page.title(t('new.title'));
   const key = onceKey();
   const root = h('div', { class: 'form-page' });
   const text = (props) => h('input', { type: 'text', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', ...props });
+  let chosen = null;
   const url = text({ placeholder: 'https://github.com/owner/repo.git', autofocus: true, oninput: guess });
   const provider = h('select', { onchange: () => touched.add(provider) },
     Object.entries(PROVIDERS).map(([value, name]) => h('option', { value }, name)));
@@ -36,6 +39,17 @@ export default async function newApplicationPage(page) {
     }
   }
 
+  function choose(name, repository) {
+    chosen = repository;
+    url.value = repository.url;
+    provider.value = name;
+    owner.value = repository.owner;
+    repo.value = repository.name;
+    [provider, owner, repo].forEach((it) => touched.add(it));
+    description.value ||= repository.description ?? '';
+    url.focus();
+  }
+
   async function submit() {
     for (const [name, control, message] of [['repo_url', url, 'new.url.missing'], ['owner', owner, 'new.owner.missing'],
       ['repo', repo, 'new.repo.missing']]) {
@@ -48,6 +62,7 @@ export default async function newApplicationPage(page) {
       owner: owner.value.trim(),
       repo: repo.value.trim(),
       repo_url: url.value.trim(),
+      ...(chosen?.url === url.value.trim() ? { provider_repo_id: chosen.id } : {}),
       description: description.value.trim(),
       secrets: secrets.value(),
       trigger_spec: trigger.value(provider.value),
@@ -58,11 +73,12 @@ export default async function newApplicationPage(page) {
   }
 
   fill(root,
-    h('nav', { class: 'crumbs', 'aria-label': t('nav.main') }, h('a', { href: '/' }, t('nav.applications'))),
+    h('nav', { class: 'crumbs', 'aria-label': t('nav.crumbs') }, h('a', { href: '/' }, t('nav.applications'))),
     h('div', { class: 'page-head' }, h('h1', {}, t('new.title'))),
     form({ submit, label: t('new.title') },
       h('section', { class: 'panel form-section' },
         h('h2', {}, t('new.repository')),
+        repositoryPicker(currentUser()?.providerTokens ?? [], choose),
         field({ name: 'repo_url', label: t('new.url'), control: url, hint: t('new.url.hint') }),
         h('div', { class: 'fields' },
           field({ name: 'provider', label: t('new.provider'), control: provider }),

@@ -19,7 +19,7 @@ import { ago, duration, taskSeconds } from '../../lib/time.js';
  */
 export function deploymentHead(task, application, reload) {
   return [
-    h('nav', { class: 'crumbs', 'aria-label': t('nav.main') },
+    h('nav', { class: 'crumbs', 'aria-label': t('nav.crumbs') },
       h('a', { href: '/' }, t('nav.applications')), h('span', {}, '/'),
       h('a', { href: `/applications/${task.app_id}` }, foreign(`${task.owner}/${task.repo_name}`))),
     h('div', { class: 'deployment-head' },
