@@ -257,7 +257,7 @@ export default {
   'log.of': 'Log of “{name}”',
   'log.empty': 'It printed nothing.',
   'log.loading': 'Loading …',
-  'log.cut': 'show {n} more',
+  'log.cut': 'Show {n} more',
   'log.longLine': 'Line {n}',
   'log.gap': '{n} left out here by the log\'s size limit',
   'log.bytes': '{n} bytes',
