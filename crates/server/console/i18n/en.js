@@ -32,6 +32,8 @@ export default {
   'action.close': 'Close',
   'action.back': 'Back',
   'action.cancel': 'Cancel',
+  'action.save': 'Save',
+  'action.add': 'Add',
   'action.remove': 'Remove',
   'action.retry': 'Try again',
   'action.more': 'Show more',

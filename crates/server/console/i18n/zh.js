@@ -32,6 +32,8 @@ export default {
   'action.close': '关闭',
   'action.back': '返回',
   'action.cancel': '取消',
+  'action.save': '保存',
+  'action.add': '添加',
   'action.remove': '移除',
   'action.retry': '重试',
   'action.more': '显示更多',
