@@ -12,6 +12,7 @@ mod support;
 mod access;
 mod accounts;
 mod cancel;
+mod console;
 mod crash;
 mod delivery;
 mod deploy;
