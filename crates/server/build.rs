@@ -6,6 +6,8 @@ fn main() {
     let commit =
         output(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
     println!("cargo:rustc-env=FLOWCD_COMMIT={commit}");
+    // A file that is new in the console changes no file that is compiled in already.
+    println!("cargo:rerun-if-changed=console");
     // A path that does not exist would make every build a full one.
     for name in ["HEAD", "logs/HEAD"] {
         let path = output(&["rev-parse", "--git-path", name]);

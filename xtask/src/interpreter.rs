@@ -1,4 +1,4 @@
-//! What the pipelines of the tests are run with, beside the shell: Node.js with npm, and Python.
+//! What the pipelines and the hooks of the tests are run with, beside the shell: Node.js with npm, Python, curl, OpenSSL.
 
 use std::{
     path::{Path, PathBuf},
@@ -28,8 +28,10 @@ pub(crate) fn ensure_installed() -> Result<()> {
     if find("python3").is_none() {
         package::install("Python 3", &["python3-minimal"])?;
     }
-    if find("bash").is_none() {
-        package::install("bash", &["bash"])?;
+    for program in ["bash", "curl", "openssl"] {
+        if find(program).is_none() {
+            package::install(program, &[program])?;
+        }
     }
     Ok(())
 }

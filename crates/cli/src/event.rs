@@ -57,6 +57,11 @@ pub(crate) fn message(message: &str) -> Option<String> {
     Some(first_line(message, 200)).filter(|line| !line.is_empty())
 }
 
+/// A reason that no rule gave. Those of the rules stand beside them, and the reason of the whole only joins them.
+pub(crate) fn reason(reason: &str, rules: &[RuleVerdict]) -> Option<String> {
+    rules.is_empty().then(|| clean(reason))
+}
+
 /// What each rule says, a line each, behind an empty one; nothing where no rule was asked.
 pub(crate) fn rules(rules: &[RuleVerdict]) -> String {
     if rules.is_empty() {

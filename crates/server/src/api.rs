@@ -1,6 +1,6 @@
 //! HTTP: the route table, and what stands around every operation.
 
-mod answer;
+pub(crate) mod answer;
 mod application;
 mod delivery;
 mod dispatch;
@@ -26,7 +26,11 @@ use actix_web::{
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::{auth::authenticate, state::AppState};
+use crate::{
+    auth::authenticate,
+    console::{self, Console},
+    state::AppState,
+};
 
 pub use document::openapi;
 
@@ -76,7 +80,7 @@ fn account(table: &mut ServiceConfig<'_>) {
         .service(user::update_user)
         .service(provider::list_host_repositories)
         .service(provider::list_host_organizations)
-        .service(provider::list_organization_repositories)
+        .service(provider::list_host_organization_repositories)
         .service(provider::list_host_branches);
 }
 
@@ -95,6 +99,15 @@ fn both(config: &mut web::ServiceConfig) {
     let mut table = ServiceConfig::new(config);
     flow(&mut table);
     account(&mut table);
+}
+
+/// The console: one page at many paths, and the files that it loads.
+fn pages(config: &mut web::ServiceConfig) {
+    for path in console::PAGES {
+        config.route(path, web::get().to(console::get_page));
+        config.route(path, web::head().to(console::get_page));
+    }
+    config.route(console::ASSETS, web::get().to(console::get_asset));
 }
 
 /// The whole HTTP side; each worker thread makes one.
@@ -118,6 +131,7 @@ pub(crate) fn app(
         .app_data(Data::new(state))
         .app_data(Data::new(allowed))
         .app_data(Data::new(document))
+        .app_data(Data::new(Console::new()))
         .service(
             web::scope("/api/flow")
                 .configure(both)
@@ -131,6 +145,7 @@ pub(crate) fn app(
         .configure(|config| system(&mut ServiceConfig::new(config)))
         .route("/docs", web::get().to(system::go_to_docs))
         .service(docs)
+        .configure(pages)
         .default_service(web::to(system::refuse))
         .wrap(Compress::default())
         .wrap(from_fn(frame::frame))

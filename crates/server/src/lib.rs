@@ -7,6 +7,7 @@ mod api;
 mod auth;
 mod background;
 pub mod config;
+mod console;
 mod data_dir;
 mod error;
 #[cfg(test)]

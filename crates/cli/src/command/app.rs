@@ -249,8 +249,8 @@ async fn create(client: &Client, printer: &Printer, args: CreateArgs) -> Result<
     })?;
     if new.trigger_spec.is_empty() {
         printer.talk("without a trigger only a dispatch deploys; see --trigger-spec");
-    } else if !created.webhook.is_installed {
-        printer.talk(&webhook::by_hand(new.provider, &new.trigger_spec));
+    } else if let Some(to_do) = webhook::to_do(&created.webhook, new.provider, &new.trigger_spec) {
+        printer.talk(&to_do);
     }
     printer.talk(&format!(
         "the webhook's secret is not shown again; deploy with `flowcd deploy {}/{} --ref BRANCH --follow`",
@@ -322,13 +322,17 @@ async fn tell_webhook(
         return Ok(Exit::Ok);
     };
     let line = format!("the webhook is {}", webhook::state(hook));
-    if hook.is_installed && hook.problem.is_none() {
-        printer.talk(&line);
+    match hook.is_installed && hook.problem.is_none() {
+        true => printer.talk(&line),
+        false => printer.warn(&line),
+    }
+    if hook.is_installed {
         return Ok(Exit::Ok);
     }
-    printer.warn(&line);
     printer.talk(&format!("its URL is {}", clean(&hook.url)));
-    printer.talk(&webhook::by_hand(updated.provider, &updated.trigger_spec));
+    if let Some(to_do) = webhook::to_do(hook, updated.provider, &updated.trigger_spec) {
+        printer.talk(&to_do);
+    }
     Ok(Exit::Refused)
 }
 

@@ -268,7 +268,7 @@ fn shown(delivery: &Delivery) -> String {
         ("commit", delivery.commit.as_deref().map(clean)),
         ("message", event::message(&delivery.message)),
         ("verdict", Some(delivery.verdict.to_string())),
-        ("reason", Some(clean(&delivery.reason))),
+        ("reason", event::reason(&delivery.reason, &delivery.rules)),
         ("tasks", Some(tasks.join(", ")).filter(|it| !it.is_empty())),
         (
             "replay of",

@@ -148,7 +148,10 @@ fn shown(explanation: &Explanation) -> String {
     let runs = explanation.pipeline_files.join(", ");
     let mut shown = fields([
         ("verdict", Some(explanation.verdict.to_string())),
-        ("reason", Some(clean(&explanation.reason))),
+        (
+            "reason",
+            event::reason(&explanation.reason, &explanation.rules),
+        ),
         ("event", Some(event::name(&explanation.event))),
         ("pull request", event::pull_request(&explanation.event)),
         ("ref", explanation.git_ref.as_deref().map(clean)),

@@ -118,7 +118,6 @@ async fn a_delivery_is_shown_with_every_rule() -> Outcome {
     commit:        0123456789abcdef0123456789abcdef01234567
     message:       Say hello
     verdict:       deployed
-    reason:        `topic` into `main` matches `main`
     tasks:         task0000, task0001
     key:           72d3162e
     body:          44 bytes
@@ -200,7 +199,6 @@ async fn a_ref_is_explained_without_a_payload() -> Outcome {
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(1), ""));
     insta::assert_snapshot!(ended.stdout, @r"
     verdict:       skipped
-    reason:        Branch rules do not match (branch `dev` is excluded by `dev*`)
     event:         push
     ref:           refs/heads/dev
 

@@ -16,8 +16,11 @@ pub(crate) const CONTEXTS: [&str; 11] = [
     "trigger",
 ];
 
-/// The fields of `git` that whoever commits chooses.
-const GIT_TEXT: [&str; 5] = ["message", "branch", "tag", "ref", "pusher"];
+/// The fields of `git` that whoever commits, or opens a pull request, chooses.
+const GIT_TEXT: [&str; 6] = ["message", "branch", "tag", "ref", "pusher", "pull_request"];
+
+/// The fields of `git.pull_request` that are no text: a number, a truth value, one of a few words.
+const PULL_REQUEST_FACTS: [&str; 3] = ["number", "isFork", "type"];
 
 /// What has to be known about a pipeline to say where a variable's text comes from.
 #[derive(Clone, Copy)]
@@ -39,6 +42,9 @@ impl Origins<'_> {
         let name = names.next().unwrap_or_default();
         let is_all = name.is_empty() || name == "*";
         match root {
+            "git" if name == "pull_request" => names
+                .next()
+                .is_none_or(|field| !PULL_REQUEST_FACTS.contains(&field)),
             "git" => is_all || GIT_TEXT.contains(&name),
             "trigger" => true,
             "inputs" => is_all || !(self.is_checked_input)(name),

@@ -19,21 +19,23 @@ use crate::{
 const STATUS_FUNCTIONS: [&str; 4] = ["success", "failure", "cancelled", "always"];
 
 /// What `git` has.
-const GIT_KEYS: [&str; 10] = [
+const GIT_KEYS: [&str; 12] = [
     "provider",
     "clone_url",
     "ref",
     "commit",
     "event_name",
     "repo_owner",
+    "repo_name",
     "branch",
     "tag",
     "message",
     "pusher",
+    "pull_request",
 ];
 
 /// What `task` has.
-const TASK_KEYS: [&str; 2] = ["id", "url"];
+const TASK_KEYS: [&str; 3] = ["id", "number", "url"];
 
 /// What a step in `steps` has.
 const STEP_KEYS: [&str; 2] = ["status", "outputs"];

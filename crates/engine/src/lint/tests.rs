@@ -546,6 +546,15 @@ steps:
             ],
         ),
         (
+            r#"steps:
+  - run: echo ${{ git.pull_request.title }} ${{ git.pull_request.number }} ${{ git.pull_requst.isFork }}
+"#,
+            &[
+                "2:15-44 warning[untrusted-text] `git.pull_request.title` is text from outside, and becomes a part of the script (set `env: {GIT_PULL_REQUEST_TITLE: \"${{ git.pull_request.title }}\"}` and write `\"$GIT_PULL_REQUEST_TITLE\"` instead)",
+                "2:80-102 warning[unknown-context] `git` has no `pull_requst` (did you mean `pull_request`?)",
+            ],
+        ),
+        (
             r#"strict-expressions: true
 steps:
   - run: print("${{ inputs.x }}")

@@ -18,8 +18,11 @@ use tokio::{
     task::JoinHandle,
 };
 
+/// Answers what is not for Git with a status, and JSON; `None` leaves a request to Git.
+pub(crate) type Api = Arc<dyn Fn(&Request) -> Option<(u16, String)> + Send + Sync>;
+
 /// What to serve, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct GitHttpOptions {
     /// The folder with the repositories.
     pub(crate) root: PathBuf,
@@ -29,6 +32,8 @@ pub(crate) struct GitHttpOptions {
     pub(crate) is_v2: bool,
     /// Sends everybody to this address instead.
     pub(crate) redirect: Option<String>,
+    /// What else there is on the host.
+    pub(crate) api: Option<Api>,
 }
 
 impl GitHttpOptions {
@@ -38,6 +43,7 @@ impl GitHttpOptions {
             credential: None,
             is_v2: true,
             redirect: None,
+            api: None,
         }
     }
 }
@@ -92,15 +98,18 @@ impl Drop for GitHttp {
     }
 }
 
-struct Request {
-    method: String,
-    target: String,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
+/// A request as it came.
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// Path and query.
+    pub(crate) target: String,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(found, _)| found == name);
         header.map(|(_, value)| value.as_str())
     }
@@ -113,6 +122,13 @@ async fn answer(
 ) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let request = read_request(&mut stream).await?;
+    if let Some(api) = &options.api
+        && let Some((status, body)) = api(&request)
+    {
+        let status = format!("{status} Status");
+        let headers = "Content-Type: application/json\r\n";
+        return respond(&mut stream, &status, headers, body.as_bytes()).await;
+    }
     let has_authorization = request.header("authorization").is_some();
     seen.lock().expect("no test panics with it").push(format!(
         "{} {}{}",

@@ -125,6 +125,9 @@ pub(crate) async fn get_application(
 ///
 /// Binds a repository to a trigger and secrets. The answer has the webhook's secret (yours, or one made for you),
 /// which is not shown again. A user has at most one application for each repository of a provider.
+///
+/// Where you have stored a token for the repository's host, the webhook is installed there at once. A host that fails
+/// stops nothing: `webhook.problem` says why it was not installed, and what to do.
 #[utoipa::path(
     tag = "application",
     request_body(content = NewApplication, example = json!({
@@ -140,7 +143,10 @@ pub(crate) async fn get_application(
         description = "It was made.",
         body = Reply<CreatedApplication>,
         example = json!({"success": true, "data": {
-            "id": "lam3k2o9c0ffee42", "webhookSecret": "9bDsWkZ0rq3UcEY7vN2aXtLmHf5JgKpR"
+            "id": "lam3k2o9c0ffee42", "webhookSecret": "9bDsWkZ0rq3UcEY7vN2aXtLmHf5JgKpR",
+            "webhook": {
+                "url": "https://cd.example.com/api/hooks/lam3k2o9c0ffee42", "isInstalled": true, "hookId": "109948940"
+            }
         }})
     ))
 )]
@@ -160,7 +166,7 @@ pub(crate) async fn create_application(
 /// Change an application
 ///
 /// What is absent stays. `secrets`, `trigger_spec` and `envs` are replaced as a whole; the webhook's secret stays,
-/// whatever `trigger_spec` says.
+/// whatever `trigger_spec` says. How it went with the webhook at the host is in the application's `webhook`.
 #[utoipa::path(
     tag = "application",
     request_body(content = ApplicationPatch, example = json!({
@@ -185,7 +191,7 @@ pub(crate) async fn update_application(
 
 /// Delete an application
 ///
-/// With all its tasks and their logs. Refused while one of its tasks runs.
+/// With all its tasks and their logs, and the webhook that was installed for it. Refused while one of its tasks runs.
 #[utoipa::path(
     tag = "application",
     params(ApplicationRef),

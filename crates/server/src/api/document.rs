@@ -104,7 +104,7 @@ const ABOUT_SOMETHING: &[&str] = &[
     "update_user",
     "list_host_repositories",
     "list_host_organizations",
-    "list_organization_repositories",
+    "list_host_organization_repositories",
     "list_host_branches",
 ];
 /// The operations that may not fit the present state.
@@ -127,7 +127,7 @@ const LIMITED: &[&str] = &[
     "update_provider_token",
     "list_host_repositories",
     "list_host_organizations",
-    "list_organization_repositories",
+    "list_host_organization_repositories",
     "list_host_branches",
 ];
 /// The operations that look at nothing that could fail.
@@ -485,6 +485,7 @@ mod tests {
             ("/api/hooks/lam3k2o9c0ffee42", Some("POST")),
             ("/api/hooks/", None),
             ("/api/hooks/a/b", None),
+            ("/api/github/repos", Some("GET")),
             ("/api/flow/nothing", None),
             ("/", None),
         ] {

@@ -168,9 +168,15 @@ fn add_headers(headers: &mut HeaderMap, id: &str, is_document: bool) {
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, policy),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    // A page of the console says itself what it may load.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(policy),
+        );
     }
     // Answers are about one user and one moment, unless the handler says otherwise.
     if !headers.contains_key(header::CACHE_CONTROL) {

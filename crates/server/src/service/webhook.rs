@@ -301,10 +301,14 @@ fn is_local(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use flowcd_model::{application::Provider, trigger::TriggerSpec};
+    use flowcd_store::WebhookSecret;
     use serde_json::{Value, json};
 
-    use super::{events, is_local};
-    use crate::host::HookEvent::{PullRequest, Push, Release, TagPush};
+    use super::{events, is_local, proof};
+    use crate::host::{
+        HookEvent::{PullRequest, Push, Release, TagPush},
+        HookProof,
+    };
 
     #[test]
     fn the_host_is_asked_for_what_the_trigger_needs() {
@@ -337,6 +341,20 @@ mod tests {
         let (asked, unknown) = check(rule("issues"));
         assert_eq!((asked, unknown), (vec![Push], vec!["`issues`".to_owned()]));
         assert_eq!(events(&TriggerSpec::default(), Provider::Gitee).0, [Push]);
+    }
+
+    #[test]
+    fn a_password_is_sent_where_there_is_no_secret() {
+        let check = |secret: Option<&str>, password: Option<&str>| {
+            let secret = WebhookSecret {
+                secret: secret.map(Into::into),
+                password: password.map(Into::into),
+            };
+            proof(secret).map(|(_, proof)| proof)
+        };
+        assert_eq!(check(Some("s"), Some("p")), Some(HookProof::Signature));
+        assert_eq!(check(None, Some("p")), Some(HookProof::Password));
+        assert_eq!(check(None, None), None);
     }
 
     #[test]

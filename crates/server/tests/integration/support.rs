@@ -1,6 +1,7 @@
 //! The harness: a server on a free port with a fresh database, its clients, and repositories to deploy.
 
 mod database;
+mod host;
 mod process;
 mod repo;
 
@@ -9,7 +10,9 @@ use std::{collections::BTreeMap, future::Future, sync::Once, time::Duration};
 use flowcd_client::{Client, log_bytes};
 use flowcd_model::{
     application::{NewApplication, Provider},
+    delivery::{Delivery, DeliveryPage},
     dispatch::ManualDispatch,
+    envelope::Reply,
     id::{AppId, TaskId},
     log::{LogQuery, TaskEvent},
     secret::Secrets,
@@ -23,7 +26,8 @@ use futures_util::StreamExt;
 use secrecy::SecretString;
 use tempfile::TempDir;
 
-pub(crate) use database::{Database, files_below};
+pub(crate) use database::{Beside, Database, files_below};
+pub(crate) use host::{Asked, Host};
 pub(crate) use process::{Process, mint_token};
 pub(crate) use repo::Repo;
 
@@ -101,7 +105,13 @@ impl Server {
 
     /// Stops it and starts it again on the same data.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_after(|| {}).await
+    }
+
+    /// Stops it, and starts it again on the same data when something has happened meanwhile.
+    pub(crate) async fn restart_after(self, happen: impl FnOnce()) -> Self {
         self.running.stop().await.expect("the server stops");
+        happen();
         let running = flowcd_server::start(self.config.clone())
             .await
             .expect("the server starts again");
@@ -115,6 +125,14 @@ impl Server {
     /// Stops it.
     pub(crate) async fn stop(self) {
         self.running.stop().await.expect("the server stops");
+    }
+
+    /// Its database, beside it.
+    pub(crate) fn beside(&self) -> Beside {
+        Beside {
+            url: self.config.database_url.clone(),
+            file: self.config.data_dir.join("flowcd.db"),
+        }
     }
 
     /// A new token of a user.
@@ -185,6 +203,8 @@ pub(crate) fn http() -> reqwest::Client {
     install_tls();
     reqwest::Client::builder()
         .no_proxy()
+        // The system's certificates take long to read, and nothing here is asked by https.
+        .tls_certs_only([])
         .build()
         .expect("an HTTP client")
 }
@@ -249,6 +269,39 @@ pub(crate) async fn dispatch(client: &Client, app: &AppId) -> TaskId {
         .await
         .expect("the dispatch is accepted")
         .task_id
+}
+
+/// Looks again and again until there is what was waited for.
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    // So that the server gets to do it.
+    let mut pace = tokio::time::interval(Duration::from_millis(25));
+    within(what, async {
+        loop {
+            pace.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    })
+    .await
+}
+
+/// All deliveries of an application, the oldest first.
+pub(crate) async fn deliveries(client: &Client, app: &AppId) -> Vec<Delivery> {
+    let path = format!("deliveries/list?appId={app}&limit=100");
+    let answer = client.raw("GET", &path, None).await.expect("the list");
+    let reply: Reply<DeliveryPage> = serde_json::from_slice(&answer.body).expect("deliveries");
+    let mut deliveries = reply.data.result;
+    deliveries.reverse();
+    deliveries
+}
+
+/// Waits until an application has so many deliveries, and answers them, the oldest first.
+pub(crate) async fn n_deliveries(client: &Client, app: &AppId, n: usize) -> Vec<Delivery> {
+    until("a delivery", async || {
+        Some(deliveries(client, app).await).filter(|it| it.len() >= n)
+    })
+    .await
 }
 
 /// What following a task told.

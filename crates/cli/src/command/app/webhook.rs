@@ -10,15 +10,21 @@ use crate::output::clean;
 /// Where a webhook stands.
 pub(super) fn state(webhook: &Webhook) -> String {
     match (webhook.is_installed, &webhook.hook_id, &webhook.problem) {
-        (_, _, Some(problem)) => format!("not installed: {}", clean(problem)),
+        (true, _, Some(problem)) => format!("installed, but {}", clean(problem)),
+        (false, _, Some(problem)) => format!("not installed: {}", clean(problem)),
         (true, Some(id), None) => format!("installed as {}", clean(id)),
         (true, None, None) => "installed".to_owned(),
         (false, _, None) => "not installed".to_owned(),
     }
 }
 
-/// How to install it by hand.
-pub(super) fn by_hand(provider: Provider, spec: &TriggerSpec) -> String {
+/// How to install it by hand, where the server has not said it; nothing where it is there.
+pub(super) fn to_do(webhook: &Webhook, provider: Provider, spec: &TriggerSpec) -> Option<String> {
+    let is_told = webhook.is_installed || webhook.problem.is_some();
+    (!is_told).then(|| by_hand(provider, spec))
+}
+
+fn by_hand(provider: Provider, spec: &TriggerSpec) -> String {
     let events = events(spec.0.get(&provider)).join(", ");
     match provider {
         Provider::Git => {

@@ -269,6 +269,10 @@ fn untrusted_is_what_others_write() {
             "git.tag",
             "git.ref",
             "git.pusher.name",
+            "git.pull_request",
+            "git.pull_request.*",
+            "git.pull_request.title",
+            "git.pull_request.sourceBranch",
             "inputs",
             "inputs.*",
             "inputs.text",
@@ -284,6 +288,9 @@ fn untrusted_is_what_others_write() {
         }
         for path in [
             "git.commit",
+            "git.pull_request.number",
+            "git.pull_request.isFork",
+            "git.pull_request.type",
             "git.provider",
             "inputs.n",
             "n",

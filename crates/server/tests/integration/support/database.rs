@@ -2,11 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use diesel::{Connection, PgConnection, RunQueryDsl};
+use diesel::{
+    Connection, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection, sql_types::BigInt,
+};
 use flowcd_server::config::Config;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -48,8 +50,62 @@ fn fresh_postgres() -> String {
     format!("{base}/{name}")
 }
 
+/// The database of a server, beside the server.
+#[derive(Clone)]
+pub(crate) struct Beside {
+    pub(crate) url: Option<SecretString>,
+    pub(crate) file: PathBuf,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    value: i64,
+}
+
+impl Beside {
+    /// Changes what is there; answers how many rows.
+    pub(crate) fn execute(&self, sql: &str) -> usize {
+        let changed = match self.open() {
+            Connected::Sqlite(mut conn) => diesel::sql_query(sql).execute(&mut conn),
+            Connected::Postgres(mut conn) => diesel::sql_query(sql).execute(&mut conn),
+        };
+        changed.expect("the statement is good")
+    }
+
+    /// The number that `sql` answers as `value`.
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        let found: Result<Number, _> = match self.open() {
+            Connected::Sqlite(mut conn) => diesel::sql_query(sql).get_result(&mut conn),
+            Connected::Postgres(mut conn) => diesel::sql_query(sql).get_result(&mut conn),
+        };
+        found.expect("a number").value
+    }
+
+    fn open(&self) -> Connected {
+        match &self.url {
+            Some(url) => Connected::Postgres(
+                PgConnection::establish(url.expose_secret()).expect("the database answers"),
+            ),
+            None => {
+                let file = self.file.display().to_string();
+                let mut conn = SqliteConnection::establish(&file).expect("the database is there");
+                diesel::sql_query("PRAGMA busy_timeout = 10000")
+                    .execute(&mut conn)
+                    .expect("it waits for the server");
+                Connected::Sqlite(conn)
+            }
+        }
+    }
+}
+
+enum Connected {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
 /// Every file below `folder`, with what it holds.
-pub(crate) fn files_below(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+pub(crate) fn files_below(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
@@ -78,7 +134,7 @@ pub(crate) fn dump(config: &Config) -> BTreeMap<String, Vec<String>> {
     }
 }
 
-#[derive(diesel::QueryableByName)]
+#[derive(QueryableByName)]
 struct Cell {
     #[diesel(sql_type = diesel::sql_types::Text)]
     value: String,
@@ -86,7 +142,7 @@ struct Cell {
 
 fn dump_sqlite(path: &Path) -> BTreeMap<String, Vec<String>> {
     let path = path.to_str().expect("a path in UTF-8");
-    let mut conn = diesel::SqliteConnection::establish(path).expect("the file opens");
+    let mut conn = SqliteConnection::establish(path).expect("the file opens");
     let mut ask = |sql: &str| -> Vec<String> {
         let cells: Vec<Cell> = diesel::sql_query(sql).load(&mut conn).expect("an answer");
         cells.into_iter().map(|cell| cell.value).collect()

@@ -1,0 +1,10 @@
+/**
+ * `/settings/providers`
+ */
+
+import { h } from '../../lib/dom.js';
+import { t } from '../../lib/i18n.js';
+
+export default async function providersTab() {
+  return h('section', { class: 'panel' }, h('h2', {}, t('settings.providers')));
+}
