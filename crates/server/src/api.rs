@@ -74,7 +74,7 @@ fn account(table: &mut ServiceConfig<'_>) {
         .service(user::update_provider_token)
         .service(provider::list_host_repositories)
         .service(provider::list_host_organizations)
-        .service(provider::list_organization_repositories)
+        .service(provider::list_host_organization_repositories)
         .service(provider::list_host_branches);
 }
 

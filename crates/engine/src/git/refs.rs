@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
     CommitId, Credential, Git, GitError, GitRef, LIST_TIMEOUT, RepoUrl,
     command::{MAX_STDOUT_BYTES, Remote},
@@ -11,10 +13,11 @@ use super::{
 const MAX_REFS: usize = 20_000;
 
 /// Asks the repository where its branches and tags point, by their full names. An annotated tag answers the commit it
-/// is about. Names that a deployment cannot use are left out.
+/// is about. Names that a deployment cannot use are left out. `cancel` ends it, with all that runs for it. `cancel` ends it, with all that runs for it.
 pub async fn list_refs(
     url: &RepoUrl,
     credential: Option<&Credential>,
+    cancel: &CancellationToken,
 ) -> Result<BTreeMap<String, CommitId>, GitError> {
     let args = [
         "ls-remote",
@@ -24,7 +27,11 @@ pub async fn list_refs(
         "--end-of-options",
         url.as_str(),
     ];
-    let output = Git::new(LIST_TIMEOUT)
+    let git = Git {
+        cancel: cancel.clone(),
+        ..Git::new(LIST_TIMEOUT)
+    };
+    let output = git
         .call("ls-remote", args, Some(Remote { url, credential }))
         .await?;
     // What is as long as may be kept may have been longer.

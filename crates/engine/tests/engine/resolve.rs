@@ -2,6 +2,8 @@
 
 use flowcd_engine::git::{GitError, GitRef, list_refs, resolve_ref};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{
     git_http::{GitHttp, GitHttpOptions},
     repository::{Repository, parse_url},
@@ -42,7 +44,10 @@ async fn all_branches_and_tags_are_listed_with_their_commits() {
     let second = repository.commit("file", "2", "Second");
     repository.git(&["update-ref", "refs/heads/-odd", "HEAD"]);
     repository.git(&["update-ref", "refs/pull/1/head", "HEAD"]);
-    let refs = list_refs(&repository.url(), None).await.expect("listed");
+    let cancel = CancellationToken::new();
+    let refs = list_refs(&repository.url(), None, &cancel)
+        .await
+        .expect("listed");
     let refs: Vec<(&str, &str)> = refs
         .iter()
         .map(|(name, commit)| (name.as_str(), commit.as_str()))
@@ -55,7 +60,7 @@ async fn all_branches_and_tags_are_listed_with_their_commits() {
             ("refs/tags/v2", &first)
         ]
     );
-    let error = list_refs(&parse_url("/no/such/repository"), None).await;
+    let error = list_refs(&parse_url("/no/such/repository"), None, &cancel).await;
     assert!(matches!(error, Err(GitError::NotFound { .. })), "{error:?}");
 }
 

@@ -167,14 +167,12 @@ export default {
   'app.settings': '设置',
   'app.deploy': '部署',
   'app.host': '在 {host} 打开',
-  'app.polled': '每 {time} 检查一次',
 
   'deployments.empty': '还没有部署过。',
   'deployments.empty.hint': '现在部署一个分支，或推送到触发器指定的分支。',
   'deployments.filter': '状态',
   'deployments.all': '全部状态',
   'deployments.noMatch': '没有此状态的部署。',
-  'deployments.number': '部署 #{n}',
   'deployments.redeploy': '重新部署',
   'deployments.rollback': '回滚到此版本',
   'deployments.cancel': '取消',
@@ -215,12 +213,10 @@ export default {
 
   'cancel.title': '取消部署 #{n}？',
   'cancel.text': '运行中的步骤会被终止，并执行清理步骤；已产生的更改不会撤销。',
-  'cancel.keep': '继续运行',
   'cancel.do': '取消部署',
   'cancel.done': '正在取消部署。',
   'cancel.late': '部署此前已经结束。',
 
-  'deployment.title': '部署 #{n}',
   'deployment.ref': '分支/标签',
   'deployment.commit': '提交',
   'deployment.trigger': '触发方式',

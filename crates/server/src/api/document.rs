@@ -100,7 +100,7 @@ const ABOUT_SOMETHING: &[&str] = &[
     "delete_token",
     "list_host_repositories",
     "list_host_organizations",
-    "list_organization_repositories",
+    "list_host_organization_repositories",
     "list_host_branches",
 ];
 /// The operations that may not fit the present state.
@@ -118,7 +118,7 @@ const LIMITED: &[&str] = &[
     "update_provider_token",
     "list_host_repositories",
     "list_host_organizations",
-    "list_organization_repositories",
+    "list_host_organization_repositories",
     "list_host_branches",
 ];
 /// The operations that look at nothing that could fail.

@@ -8,7 +8,7 @@ import { formatNumber, t } from '../lib/i18n.js';
 import { parseAnsi, stripAnsi } from './ansi.js';
 
 /** More of a line is shown on demand. */
-const SHOWN_BYTES = 4096;
+const SHOWN_BYTES = 2048;
 const DIALOG_CHARS = 100_000;
 
 const decoder = new TextDecoder();

@@ -26,6 +26,7 @@ export default async function deploymentPage(page) {
   /** The sections by `stepCount`, in the order of the steps. */
   const sections = new Map();
   let isFollowing = isLive;
+  let isOver = !isLive;
   let target = null;
 
   const head = h('div', {});
@@ -59,13 +60,13 @@ export default async function deploymentPage(page) {
     waiting.textContent = t(isFinal(task.status) ? 'deployment.noSteps' : 'deployment.waiting');
   }
 
+  /** Asks for what no event tells. Where the task stands is told by the events, in the order of its log, to the end. */
   async function reload() {
-    task = await get('/task/get', { taskId: id }, { signal });
-    for (const step of task.steps ?? []) {
-      // What the events have told already is newer than what they have yet to tell.
-      if (isFinal(task.status)) {
-        showStep(step);
-      }
+    const fresh = await get('/task/get', { taskId: id }, { signal });
+    const { status, cancelRequested, error } = task;
+    task = isLive && !isOver ? { ...fresh, status, cancelRequested, error } : fresh;
+    if (isOver) {
+      (task.steps ?? []).forEach(showStep);
     }
     draw();
   }
@@ -112,8 +113,9 @@ export default async function deploymentPage(page) {
       section(data.stepCount).store.append(stretchOf(data));
     } else {
       Object.assign(task, { status: data.status, cancelRequested: data.cancelRequested, error: data.error });
+      isOver = name === 'end';
       draw();
-      reload().then(() => name === 'end' && setFollowing(isFollowing)).catch(() => {});
+      reload().then(() => isOver && setFollowing(isFollowing)).catch(() => {});
     }
   }
 

@@ -23,7 +23,7 @@ export class StepSection {
   #read;
   #isFed;
   #whole = null;
-  #bodyId = freshId('step');
+  #bodyId = freshId('log-body');
   #toggle;
   #head = h('div', { class: 'step-head' });
   #body;
