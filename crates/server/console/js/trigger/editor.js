@@ -43,14 +43,12 @@ export function triggerEditor({ provider, trigger = {}, application }) {
     if ((view === 'json') === (text !== null)) {
       return;
     }
-    clear();
     try {
       if (view === 'json') {
-        const json = JSON.stringify({ [provider()]: form.value() }, null, 2);
+        const json = JSON.stringify(value(), null, 2);
         text = h('textarea', { class: 'code', rows: 18, spellcheck: 'false', autocapitalize: 'none', value: json });
       } else {
-        const spec = parseObject(text.value);
-        form = triggerForm(spec[provider()] ?? {});
+        form = triggerForm(value()[provider()] ?? {});
         text = null;
       }
     } catch (error) {
@@ -63,21 +61,26 @@ export function triggerEditor({ provider, trigger = {}, application }) {
 
   function value() {
     clear();
-    if (text === null) {
-      return { [provider()]: form.value() };
+    try {
+      return text === null ? { [provider()]: form.value() } : specOfText();
+    } catch (error) {
+      // As the server names it.
+      error.field = `trigger_spec.${text === null ? `${provider()}.` : ''}${error.field}`.replace(/\.$/, '');
+      throw error;
     }
+  }
+
+  function specOfText() {
     const spec = parseObject(text.value);
     // An empty object would leave the rules as they are.
     return Object.keys(spec).length === 0 ? { [provider()]: {} } : withoutMasks(spec);
   }
 
   function place(error) {
-    const path = error.field;
-    const isOurs = path !== undefined && (NAMES.test(path) || error.name !== 'ApiError');
-    if (!isOurs) {
+    if (!NAMES.test(error.field ?? '')) {
       return false;
     }
-    const below = path.replace(NAMES, '');
+    const below = error.field.replace(NAMES, '');
     if (text !== null) {
       showInText(below, error);
     } else if (!placeError(body, below.replace(new RegExp(`^${provider()}(?:\\.|$)`), ''), error)) {
