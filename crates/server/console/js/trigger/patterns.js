@@ -23,7 +23,7 @@ export function patternsEditor({ path, label, patterns, canBeNone = true, toLine
   const isAll = patterns?.prefix?.length === 0 && LISTS.every((it) => !patterns[it]?.length);
   choice.value = isAll ? 'all' : patterns ? 'some' : canBeNone ? 'none' : 'all';
   const boxes = Object.fromEntries(LISTS.map((it) => [it, linesInput(patterns?.[it]?.map(toLine), { placeholder: EXAMPLES[it] })]));
-  const lists = h('div', { class: 'fields' }, LISTS.map((it) =>
+  const lists = h('div', { class: 'fields lists' }, LISTS.map((it) =>
     fieldAt(it, { label: t(`patterns.${it}`), control: boxes[it], hint: t(`patterns.${it}.hint`) })));
   const element = h('div', { class: 'stack', 'data-path': path },
     fieldAt('', { label, control: choice }), lists);
