@@ -45,6 +45,34 @@ pub async fn list_refs(
     })
 }
 
+/// Asks the repository for its default branch; `None` where it has none, or does not tell.
+pub async fn default_branch(
+    url: &RepoUrl,
+    credential: Option<&Credential>,
+) -> Result<Option<GitRef>, GitError> {
+    let args = [
+        "ls-remote",
+        "--quiet",
+        "--symref",
+        "--end-of-options",
+        url.as_str(),
+        "HEAD",
+    ];
+    let output = Git::new(LIST_TIMEOUT)
+        .call("ls-remote", args, Some(Remote { url, credential }))
+        .await?;
+    Ok(read_head(&String::from_utf8_lossy(&output)))
+}
+
+/// Reads where git says that `HEAD` leads. Refs whose names end like it are told, too.
+fn read_head(output: &str) -> Option<GitRef> {
+    let mut targets = output
+        .lines()
+        .filter_map(|line| line.strip_suffix("\tHEAD")?.strip_prefix("ref: "));
+    let git_ref: GitRef = targets.next()?.parse().ok()?;
+    git_ref.branch().is_some().then_some(git_ref)
+}
+
 /// Reads what git lists; `None` when it is too much.
 fn read(output: &str) -> Option<BTreeMap<String, CommitId>> {
     let mut refs = BTreeMap::new();
@@ -64,7 +92,7 @@ fn read(output: &str) -> Option<BTreeMap<String, CommitId>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_REFS, read};
+    use super::{MAX_REFS, read, read_head};
 
     #[test]
     fn tags_count_as_their_commits_and_names_that_nobody_can_deploy_are_left_out() {
@@ -86,6 +114,33 @@ mod tests {
                 ("refs/tags/v1", &c)
             ]
         );
+    }
+
+    #[test]
+    fn the_default_branch_is_where_head_leads() {
+        let a = "a".repeat(40);
+        for (output, expected) in [
+            (
+                format!("ref: refs/heads/main\tHEAD\n{a}\tHEAD\n"),
+                Some("refs/heads/main"),
+            ),
+            (
+                "ref: refs/remotes/origin/x\trefs/remotes/origin/HEAD\nref: refs/heads/a/b\tHEAD\n"
+                    .to_owned(),
+                Some("refs/heads/a/b"),
+            ),
+            (format!("{a}\tHEAD\n"), None),
+            ("ref: refs/heads/-x\tHEAD\n".to_owned(), None),
+            ("ref: refs/tags/v1\tHEAD\n".to_owned(), None),
+            (String::new(), None),
+        ] {
+            let branch = read_head(&output);
+            assert_eq!(
+                branch.as_ref().map(super::GitRef::as_str),
+                expected,
+                "{output}"
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Asking a repository what its refs point to.
 
-use flowcd_engine::git::{GitError, GitRef, list_refs, resolve_ref};
+use flowcd_engine::git::{GitError, GitRef, default_branch, list_refs, resolve_ref};
 
 use tokio_util::sync::CancellationToken;
 
@@ -61,6 +61,25 @@ async fn all_branches_and_tags_are_listed_with_their_commits() {
         ]
     );
     let error = list_refs(&parse_url("/no/such/repository"), None, &cancel).await;
+    assert!(matches!(error, Err(GitError::NotFound { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_repository_tells_its_default_branch() {
+    let repository = Repository::new();
+    let branch = async || {
+        let found = default_branch(&repository.url(), None).await;
+        found.expect("an answer").map(|git_ref| git_ref.to_string())
+    };
+    assert_eq!(branch().await, None, "it has no commit");
+    repository.commit("file", "1", "First");
+    repository.git(&["branch", "a/HEAD"]);
+    assert_eq!(branch().await.as_deref(), Some("refs/heads/main"));
+    repository.git(&["branch", "--move", "main", "trunk"]);
+    assert_eq!(branch().await.as_deref(), Some("refs/heads/trunk"));
+    repository.git(&["checkout", "--quiet", "--detach"]);
+    assert_eq!(branch().await, None, "it is at no branch");
+    let error = default_branch(&parse_url("/no/such/repository"), None).await;
     assert!(matches!(error, Err(GitError::NotFound { .. })), "{error:?}");
 }
 

@@ -112,6 +112,11 @@ on_both! {
         let second = deploy(&client, &app).await;
         let latest = client.get_application(&app).await.expect("the application").latest_task.expect("a latest task");
         assert_eq!((latest.task_id, latest.completed, latest.status), (second.id.clone(), true, TaskStatus::Success));
+        assert_eq!((latest.number, latest.trigger_type), (Some(2), Some(second.trigger_type)));
+        assert_eq!(
+            (latest.time, latest.started_time, latest.finished_time),
+            (Some(second.created_time), second.started_time, second.finished_time)
+        );
         let page = client.list_tasks(&TaskQuery::new(app.clone())).await.expect("the list");
         assert_eq!(page.total_count, 2);
         assert_eq!(page.result.iter().map(|task| &task.id).collect::<Vec<_>>(), [&second.id, &first.id]);

@@ -93,6 +93,11 @@ on_both! {
         assert!(seen.finished_time.is_some());
         let latest = db.see_app(&app).await.latest_task.expect("a newest task");
         assert_eq!((latest.status, latest.completed), (TaskStatus::Failure, true));
+        assert_eq!((latest.number, latest.trigger_type), (Some(seen.number), Some(seen.trigger_type)));
+        assert_eq!(
+            (latest.time, latest.started_time, latest.finished_time),
+            (Some(seen.created_time), seen.started_time, seen.finished_time)
+        );
         db.check_counts().await;
     }
 
