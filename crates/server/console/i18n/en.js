@@ -479,8 +479,8 @@ export default {
   'providers.save': 'Check and save',
   'providers.replace': 'Replace the token',
   'providers.replaceOf': 'Replace the token for {name}',
-  'providers.url': 'Host',
-  'providers.url.hint': 'Only for a host of your own.',
+  'providers.url': 'Host address',
+  'providers.url.hint': 'Only for a host of your own; else the public one is meant.',
   'providers.username': 'Account name',
   'providers.username.hint': 'Where the host wants one beside the token.',
   'providers.token.missing': 'Give the token.',
@@ -533,4 +533,6 @@ export default {
   'users.enable.text': 'Logins and the tokens of before work again.',
 
   'trigger.custom': 'Other rules: tags, pull requests, schedules, filters …',
+
+  'providers.url.missing': 'Give the address of the host.',
 };

@@ -480,7 +480,7 @@ export default {
   'providers.replace': '更换令牌',
   'providers.replaceOf': '更换 {name} 的令牌',
   'providers.url': '平台地址',
-  'providers.url.hint': '仅自建平台需要填写。',
+  'providers.url.hint': '仅自建平台需要填写，否则为公共平台。',
   'providers.username': '帐号名',
   'providers.username.hint': '平台在令牌之外还需要帐号名时填写。',
   'providers.token.missing': '请填写令牌。',
@@ -533,4 +533,6 @@ export default {
   'users.enable.text': '登录和原有令牌恢复可用。',
 
   'trigger.custom': '其他规则：标签、合并请求、定时、过滤器等',
+
+  'providers.url.missing': '请填写平台地址。',
 };

@@ -95,7 +95,7 @@ export function triggerEditor({ provider, trigger = {}, application }) {
     text.focus();
     if (path) {
       const { offset, line } = findPath(text.value, path);
-      message = t('json.line', { line, message });
+      message = t('json.line', { line, message: message.replace(/^`[\w.[\]-]+`: /, '') });
       const end = text.value.indexOf('\n', offset);
       text.setSelectionRange(offset, end === -1 ? text.value.length : end);
     }

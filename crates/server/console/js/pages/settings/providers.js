@@ -81,6 +81,9 @@ function openAdd(account, load) {
   }
 
   async function submit() {
+    if (!url.value.trim() && !PUBLIC[provider.value]) {
+      throw new FieldError('url', t('providers.url.missing'));
+    }
     if (!token.value.trim()) {
       throw new FieldError('token', t('providers.token.missing'));
     }
