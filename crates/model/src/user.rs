@@ -204,6 +204,9 @@ pub struct UserSecretsPatch {
     /// `true` lays them over the present ones, `false` puts them in their place.
     #[serde(default, rename = "isAdd")]
     pub is_added: bool,
+    /// The names of secrets to take away; the others stay where `isAdd` is `true`.
+    #[serde(default, rename = "remove", skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
 }
 
 /// The names of the caller's secrets.

@@ -13,7 +13,8 @@ use super::{
 const MAX_REFS: usize = 20_000;
 
 /// Asks the repository where its branches and tags point, by their full names. An annotated tag answers the commit it
-/// is about. Names that a deployment cannot use are left out. `cancel` ends it, with all that runs for it. `cancel` ends it, with all that runs for it.
+/// is about. Names that a deployment cannot use are left out. `cancel` ends it, with all that
+/// runs for it.
 pub async fn list_refs(
     url: &RepoUrl,
     credential: Option<&Credential>,

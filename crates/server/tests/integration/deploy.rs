@@ -60,7 +60,7 @@ on_both! {
         let server = Server::start(database).await;
         let client = server.admin().await;
         let secrets = [("SHARED", "user-level-secret"), ("BOTH", "value-of-the-user")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        client.update_user_secrets(&UserSecretsPatch { secrets: flowcd_model::secret::Secrets(secrets.into()), is_added: false }).await.expect("secrets are kept");
+        client.update_user_secrets(&UserSecretsPatch { secrets: flowcd_model::secret::Secrets(secrets.into()), is_added: false, removed: Vec::new() }).await.expect("secrets are kept");
         let repo = Repo::with_pipeline("steps:\n  - run: |\n      echo \"$S $B\"\n      test \"$S\" = user-level-secret && test \"$B\" = value-of-the-app\n    env:\n      S: ${{ secrets.SHARED }}\n      B: ${{ secrets.BOTH }}\n");
         let app = create_app_with(&client, &repo, &[("BOTH", "value-of-the-app")]).await;
         let task = dispatch(&client, &app).await;

@@ -218,8 +218,8 @@ on_both! {
         let client = server.admin().await;
         let canary = "canary-value-that-must-not-leak";
         let secrets = |name: &str| flowcd_model::secret::Secrets([(name.to_owned(), canary.to_owned())].into());
-        client.update_user_secrets(&UserSecretsPatch { secrets: secrets("FIRST"), is_added: false }).await.expect("kept");
-        client.update_user_secrets(&UserSecretsPatch { secrets: secrets("SECOND"), is_added: true }).await.expect("kept");
+        client.update_user_secrets(&UserSecretsPatch { secrets: secrets("FIRST"), is_added: false, removed: Vec::new() }).await.expect("kept");
+        client.update_user_secrets(&UserSecretsPatch { secrets: secrets("SECOND"), is_added: true, removed: Vec::new() }).await.expect("kept");
         let names: Vec<_> = client.list_user_secrets().await.expect("the names").0.into_keys().collect();
         assert_eq!(names, ["FIRST", "SECOND"]);
         let token = NewProviderToken { token: canary.to_owned(), provider: Provider::Github, url: None, username: Some("octocat".to_owned()), check_token: Some(false) };

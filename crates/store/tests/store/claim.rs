@@ -23,7 +23,7 @@ fn secrets(pairs: &[(&str, &str)]) -> Secrets {
 on_both! {
     async fn the_oldest_task_is_claimed_first_with_all_that_it_needs(db: &TestDb) {
         let user = db.user("ada").await;
-        let patch = UserSecretsPatch { secrets: secrets(&[("A", "user's"), ("B", "user's")]), is_added: true };
+        let patch = UserSecretsPatch { secrets: secrets(&[("A", "user's"), ("B", "user's")]), is_added: true, removed: Vec::new() };
         db.store.patch_user_secrets(&user.id, patch).await.expect("no error");
         for (provider, origin) in [
             (Provider::Github, "https://github.com"),

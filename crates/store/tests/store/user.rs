@@ -18,6 +18,7 @@ fn patch(pairs: &[(&str, &str)], is_added: bool) -> UserSecretsPatch {
                 .collect(),
         ),
         is_added,
+        removed: Vec::new(),
     }
 }
 
