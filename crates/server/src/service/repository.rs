@@ -91,8 +91,8 @@ pub(crate) async fn list_refs(
     // Git tells the default branch only to those who ask for nothing else.
     let asking = async {
         tokio::try_join!(
-            ask_for_refs(url, credential),
-            default_branch(url, credential)
+            ask_for_refs(url, credential, &state.stopping),
+            default_branch(url, credential, &state.stopping)
         )
     };
     let (refs, default) = remote.answer(state, 2, asking).await?;
