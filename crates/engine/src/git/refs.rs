@@ -13,8 +13,7 @@ use super::{
 const MAX_REFS: usize = 20_000;
 
 /// Asks the repository where its branches and tags point, by their full names. An annotated tag answers the commit it
-/// is about. Names that a deployment cannot use are left out. `cancel` ends it, with all that
-/// runs for it.
+/// is about. Names that a deployment cannot use are left out. `cancel` ends it, with all that runs for it.
 pub async fn list_refs(
     url: &RepoUrl,
     credential: Option<&Credential>,
@@ -46,10 +45,12 @@ pub async fn list_refs(
     })
 }
 
-/// Asks the repository for its default branch; `None` where it has none, or does not tell.
+/// Asks the repository for its default branch; `None` where it has none, or does not tell. `cancel` ends it, with all
+/// that runs for it.
 pub async fn default_branch(
     url: &RepoUrl,
     credential: Option<&Credential>,
+    cancel: &CancellationToken,
 ) -> Result<Option<GitRef>, GitError> {
     let args = [
         "ls-remote",
@@ -59,7 +60,11 @@ pub async fn default_branch(
         url.as_str(),
         "HEAD",
     ];
-    let output = Git::new(LIST_TIMEOUT)
+    let git = Git {
+        cancel: cancel.clone(),
+        ..Git::new(LIST_TIMEOUT)
+    };
+    let output = git
         .call("ls-remote", args, Some(Remote { url, credential }))
         .await?;
     Ok(read_head(&String::from_utf8_lossy(&output)))

@@ -67,8 +67,9 @@ async fn all_branches_and_tags_are_listed_with_their_commits() {
 #[tokio::test]
 async fn a_repository_tells_its_default_branch() {
     let repository = Repository::new();
+    let cancel = CancellationToken::new();
     let branch = async || {
-        let found = default_branch(&repository.url(), None).await;
+        let found = default_branch(&repository.url(), None, &cancel).await;
         found.expect("an answer").map(|git_ref| git_ref.to_string())
     };
     assert_eq!(branch().await, None, "it has no commit");
@@ -79,7 +80,7 @@ async fn a_repository_tells_its_default_branch() {
     assert_eq!(branch().await.as_deref(), Some("refs/heads/trunk"));
     repository.git(&["checkout", "--quiet", "--detach"]);
     assert_eq!(branch().await, None, "it is at no branch");
-    let error = default_branch(&parse_url("/no/such/repository"), None).await;
+    let error = default_branch(&parse_url("/no/such/repository"), None, &cancel).await;
     assert!(matches!(error, Err(GitError::NotFound { .. })), "{error:?}");
 }
 

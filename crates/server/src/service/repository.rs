@@ -92,7 +92,7 @@ pub(crate) async fn list_refs(
     let asking = async {
         tokio::try_join!(
             ask_for_refs(url, credential, &state.stopping),
-            default_branch(url, credential)
+            default_branch(url, credential, &state.stopping)
         )
     };
     let (refs, default) = remote.answer(state, 2, asking).await?;
