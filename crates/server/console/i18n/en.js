@@ -33,7 +33,6 @@ export default {
   'action.back': 'Back',
   'action.cancel': 'Cancel',
   'action.save': 'Save',
-  'action.add': 'Add',
   'action.remove': 'Remove',
   'action.retry': 'Try again',
   'action.more': 'Show more',
@@ -270,7 +269,6 @@ export default {
   'about.version': 'Version',
   'about.commit': 'Built from',
   'about.docs': 'API documentation',
-  'about.account': 'Signed in as',
 
   'form.saved': 'Saved.',
 

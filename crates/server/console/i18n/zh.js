@@ -33,7 +33,6 @@ export default {
   'action.back': '返回',
   'action.cancel': '取消',
   'action.save': '保存',
-  'action.add': '添加',
   'action.remove': '移除',
   'action.retry': '重试',
   'action.more': '显示更多',
@@ -270,7 +269,6 @@ export default {
   'about.version': '版本',
   'about.commit': '构建自',
   'about.docs': 'API 文档',
-  'about.account': '当前用户',
 
   'form.saved': '已保存。',
 

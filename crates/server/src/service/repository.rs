@@ -91,7 +91,7 @@ pub(crate) async fn list_refs(
     // Git tells the default branch only to those who ask for nothing else.
     let asking = async {
         tokio::try_join!(
-            ask_for_refs(url, credential),
+            ask_for_refs(url, credential, &state.stopping),
             default_branch(url, credential)
         )
     };
