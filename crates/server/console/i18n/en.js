@@ -506,7 +506,7 @@ export default {
   'password.changed': 'The password is changed.',
 
   'users.notAdmin': 'Users are managed by administrators. Ask one of them when somebody needs to come in.',
-  'users.hint': 'Each user has his own applications, tokens and secrets.',
+  'users.hint': 'Users have applications, tokens and secrets of their own.',
   'users.empty': 'There are no users.',
   'users.create': 'Create a user',
   'users.self': 'you',
