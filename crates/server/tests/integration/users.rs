@@ -111,7 +111,7 @@ on_both! {
         by_token.get_user_info().await.expect("tokens stay");
         let error = other.get_user_info().await.expect_err("the other session has ended");
         assert_eq!(error.code(), Some(Code::NeedLogin));
-        let error = log_in(&server, "admin", ADMIN_PASSWORD).await.err().expect("refused");
+        let error = log_in(&server, "admin", ADMIN_PASSWORD).await.expect_err("refused");
         assert_eq!(error.code(), Some(Code::NeedLogin));
 
         by_token.change_password(&change(NEW_PASSWORD, ADMIN_PASSWORD)).await.expect("changed");
@@ -139,7 +139,7 @@ on_both! {
             assert_eq!(answer.status(), 422);
         }
         assert!(is_slowed);
-        let error = log_in(&server, "admin", ADMIN_PASSWORD).await.err().expect("refused");
+        let error = log_in(&server, "admin", ADMIN_PASSWORD).await.expect_err("refused");
         assert_eq!(error.status(), Some(429));
         server.stop().await;
     }

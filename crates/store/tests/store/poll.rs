@@ -5,6 +5,7 @@ use flowcd_model::{
     time::Millis,
 };
 use flowcd_store::{Look, Refs};
+use tokio::task::JoinSet;
 
 use crate::{
     delivery::push,
@@ -203,10 +204,16 @@ on_both! {
         for n in 0..50 {
             let of_round = |delivery: Delivery| Delivery { git_ref: Some(format!("refs/heads/b{n}")), ..delivery };
             let hook = of_round(Delivery { kind: DeliveryKind::Webhook, ..found(&app, &format!("hook-{n}"), 'a') });
-            let poll = of_round(found(&app, &format!("poll-{n}"), 'a'));
-            let (hook, poll) = tokio::join!(db.store.record_push(hook, Vec::new()), db.store.record_polled(&look, poll, Vec::new()));
-            let is_new = [hook, poll].map(|kept| !kept.expect("no error").expect("kept").is_duplicate);
-            assert_ne!(is_new[0], is_new[1], "round {n}");
+            let mut telling = JoinSet::new();
+            for m in 0..4 {
+                let poll = of_round(found(&app, &format!("poll-{n}-{m}"), 'a'));
+                let (store, look) = (db.store.clone(), look.clone());
+                telling.spawn(async move { store.record_polled(&look, poll, Vec::new()).await });
+            }
+            let store = db.store.clone();
+            telling.spawn(async move { store.record_push(hook, Vec::new()).await });
+            let kept = telling.join_all().await.into_iter().map(|kept| kept.expect("no error").expect("kept"));
+            assert_eq!(kept.filter(|it| !it.is_duplicate).count(), 1, "round {n}");
         }
     }
 }
