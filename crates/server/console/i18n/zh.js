@@ -533,4 +533,6 @@ export default {
   'trigger.custom': '其他规则：标签、合并请求、定时、过滤器等',
 
   'providers.url.missing': '请填写平台地址。',
+
+  'webhook.manual.git': '让仓库的钩子向它发送，并使用创建应用时显示的密钥。',
 };
