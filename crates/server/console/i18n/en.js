@@ -33,7 +33,6 @@ export default {
   'action.back': 'Back',
   'action.cancel': 'Cancel',
   'action.save': 'Save',
-  'action.add': 'Add',
   'action.remove': 'Remove',
   'action.retry': 'Try again',
   'action.more': 'Show more',
@@ -270,7 +269,6 @@ export default {
   'about.version': 'Version',
   'about.commit': 'Built from',
   'about.docs': 'API documentation',
-  'about.account': 'Signed in as',
 
   'form.saved': 'Saved.',
 
@@ -508,7 +506,7 @@ export default {
   'password.changed': 'The password is changed.',
 
   'users.notAdmin': 'Users are managed by administrators. Ask one of them when somebody needs to come in.',
-  'users.hint': 'Each user has his own applications, tokens and secrets.',
+  'users.hint': 'Users have applications, tokens and secrets of their own.',
   'users.empty': 'There are no users.',
   'users.create': 'Create a user',
   'users.self': 'you',
@@ -535,4 +533,6 @@ export default {
   'trigger.custom': 'Other rules: tags, pull requests, schedules, filters …',
 
   'providers.url.missing': 'Give the address of the host.',
+
+  'webhook.manual.git': 'Let a hook of the repository send to it, with the secret that was shown when the application was made.',
 };

@@ -157,6 +157,7 @@ on_both! {
         for (change, left) in [
             (patch(&[("A", "1")], true), &["A"][..]),
             (patch(&[("B", "2"), ("A", "3")], true), &["A", "B"]),
+            (UserSecretsPatch { removed: vec!["A".to_owned(), "Z".to_owned()], ..patch(&[("D", "4")], true) }, &["B", "D"]),
             (patch(&[("C", "4")], false), &["C"]),
             (patch(&[], true), &["C"]),
             (patch(&[], false), &[]),

@@ -6,7 +6,7 @@ import { copyField } from '../../components/copy.js';
 import { confirmDialog, openDialog } from '../../components/dialog.js';
 import { field, form } from '../../components/field.js';
 import { partHead, thing, things } from '../../components/thing.js';
-import { toast } from '../../components/toast.js';
+import { errorToast, toast } from '../../components/toast.js';
 import { get, post } from '../../lib/api.js';
 import { fill, foreign, h, icon } from '../../lib/dom.js';
 import { t, tn, tNodes } from '../../lib/i18n.js';
@@ -71,7 +71,6 @@ function openCreate(load) {
   const expiration = lifetime();
   const place = h('div', {});
   let isMade = false;
-  const dialog = openDialog({ title: t('tokens.create'), content: place, onClose: () => isMade && load().catch(() => {}) });
   fill(place, form({
     class: 'stack',
     label: t('tokens.create'),
@@ -89,6 +88,7 @@ function openCreate(load) {
   h('div', { class: 'actions end' },
     h('button', { class: 'button', type: 'button', onclick: () => dialog.close() }, t('action.cancel')),
     h('button', { class: 'button primary', type: 'submit' }, t('tokens.create')))));
+  const dialog = openDialog({ title: t('tokens.create'), content: place, onClose: () => isMade && load().catch(() => {}) });
 }
 
 function shownOnce(minted, dialog) {
@@ -129,6 +129,6 @@ async function revoke(token, name, load) {
   });
   if (isDone) {
     toast(t('tokens.revoked'));
-    await load();
+    await load().catch(errorToast);
   }
 }

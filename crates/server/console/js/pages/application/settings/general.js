@@ -6,9 +6,8 @@ import { field, FieldError, form } from '../../../components/field.js';
 import { partHead } from '../../../components/thing.js';
 import { toast } from '../../../components/toast.js';
 import { post } from '../../../lib/api.js';
-import { h, icon, visible } from '../../../lib/dom.js';
+import { fill, foreign, h, icon, visible } from '../../../lib/dom.js';
 import { t, tn, tNodes } from '../../../lib/i18n.js';
-import { refresh } from '../../../lib/router.js';
 import { ago } from '../../../lib/time.js';
 
 const INTERVALS_S = [60, 300, 900, 3600, 21_600, 86_400];
@@ -20,7 +19,7 @@ const INTERVALS_S = [60, 300, 900, 3600, 21_600, 86_400];
 export function generalPart(application) {
   const description = h('input', { type: 'text', maxlength: 1000, autocomplete: 'off', value: application.description ?? '' });
   const url = h('input', { type: 'text', class: 'code', autocomplete: 'off', autocapitalize: 'none', spellcheck: 'false', value: application.repo_url });
-  const now = application.poll_seconds ?? 0;
+  let now = application.poll_seconds ?? 0;
   const choices = [...new Set([0, ...INTERVALS_S, now])].sort((a, b) => a - b);
   const poll = h('select', {}, choices.map((it) => h('option', { value: it, selected: it === now }, intervalText(it))));
   return [
@@ -38,8 +37,14 @@ export function generalPart(application) {
           ...(url.value.trim() === application.repo_url ? {} : { repo_url: url.value.trim() }),
           ...(Number(poll.value) === now ? {} : { poll_seconds: Number(poll.value) }),
         });
+        application.description = description.value.trim();
+        application.repo_url = url.value.trim();
+        now = Number(poll.value);
+        // Only this: what was typed elsewhere on the page stays.
+        const head = document.querySelector('.app-description');
+        fill(head, foreign(application.description));
+        head.hidden = application.description === '';
         toast(t('form.saved'));
-        await refresh();
       },
     },
     field({ name: 'description', label: t('new.description'), control: description, isOptional: true }),
