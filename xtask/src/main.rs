@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod browser;
 mod ci;
 mod demo;
 mod fuzz;
@@ -42,7 +43,7 @@ enum Chore {
     },
     /// Build everything, start a server on an embedded database, and deploy a small repository with it.
     Demo(demo::Args),
-    /// Set up what the tests need (PostgreSQL, Node.js), then run every test.
+    /// Set up what the tests need (PostgreSQL, Node.js, Chromium), then run every test.
     Test(test::Args),
     /// Measure the speed, each figure beside its floor in the same run.
     Bench(bench::Args),
