@@ -13,13 +13,13 @@ const SEEN = 3000;
 /**
  * To be called at the top of a file of tests.
  *
- * @param {{options?: string[], prepare?: function(Server): Promise<void>}} [settings] further flags of the server, and
+ * @param {{options?: string[], prepare?: function(Server): Promise<void>}} [settings] other flags of the server, and
  *   what is made on it before the first test
  * @returns {{server: Server, browser: Browser, visit: function(string, function): Promise<void>,
  *   admin: function(string, function): Promise<void>}} filled before the first test; `visit` and `admin` open a path and
  *   close the page at the end
  */
-export function fixture({ options = [], prepare } = {}) {
+export function fixture({ options, prepare } = {}) {
   const found = {};
   before(async () => {
     found.server = await Server.start(options);

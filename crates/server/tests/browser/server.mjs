@@ -39,10 +39,10 @@ export class Server {
   /**
    * Starts a server, and makes a token for `api`.
    *
-   * @param {string[]} [options] further flags of `serve`
+   * @param {string[]} [options] flags of `serve`
    * @returns {Promise<Server>}
    */
-  static async start(options = []) {
+  static async start(options = ['--drain-timeout=1s']) {
     const server = new Server(options);
     await server.#serve('127.0.0.1:0');
     const minted = spawnSync(binary(), ['token', 'create', '--user=admin', '--description=tests', '--expires=1d',
@@ -60,7 +60,7 @@ export class Server {
 
   async #serve(listen) {
     this.#child = spawn(binary(), ['serve', '--listen', listen, '--runners=3', '--allow-local-repos',
-      '--drain-timeout=2s', '--data-dir', this.#data, ...this.#options], {
+      '--data-dir', this.#data, ...this.#options], {
       env: { ...process.env, FLOWCD_ADMIN_PASSWORD: PASSWORD, FLOWCD_LOG_FILTER: 'error' },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
