@@ -101,7 +101,7 @@ export async function push(server, { id, webhookSecret }, branch, commit, messag
   const signature = createHmac('sha256', webhookSecret).update(body).digest('hex');
   const answer = await fetch(`${server.url}/api/hooks/${id}`, {
     method: 'POST', body,
-    headers: { 'content-type': 'application/json', 'x-github-event': 'push', 'x-github-delivery': `${branch}-${commit}`,
+    headers: { 'content-type': 'application/json', 'x-github-event': 'push', 'x-github-delivery': signature.slice(0, 32),
       'x-hub-signature-256': `sha256=${signature}` },
   });
   return answer.json();
