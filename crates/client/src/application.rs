@@ -7,6 +7,8 @@ use flowcd_model::{
     },
     envelope::Empty,
     id::AppId,
+    pipeline::{PipelineInfo, PipelineQuery},
+    repository::RepositoryRefs,
 };
 use reqwest::{
     Method,
@@ -93,6 +95,21 @@ impl Client {
         call.set_query(&ApplicationRef {
             app_id: app_id.clone(),
         });
+        self.fetch(&call).await
+    }
+
+    /// The branches and tags of an application's repository.
+    pub async fn list_refs(&self, app_id: &AppId) -> Result<RepositoryRefs, Error> {
+        let query = ApplicationRef {
+            app_id: app_id.clone(),
+        };
+        let call = self.get("list_refs", "/api/flow/application/refs", &query);
+        self.fetch(&call).await
+    }
+
+    /// The inputs that an application's pipeline declares, where the server knows them.
+    pub async fn get_pipeline(&self, query: &PipelineQuery) -> Result<PipelineInfo, Error> {
+        let call = self.get("get_pipeline", "/api/flow/application/pipeline", query);
         self.fetch(&call).await
     }
 }

@@ -1,11 +1,14 @@
-//! The caller: his session, his secrets, his tokens for Git hosts.
+//! The caller: his session, his secrets, his tokens for Git hosts; and, for administrators, all users.
 
 use std::fmt;
 
 use flowcd_model::{
     envelope::Empty,
     secret::SecretNames,
-    user::{LoggedIn, Login, Nested, NewProviderToken, UserInfo, UserSecrets, UserSecretsPatch},
+    user::{
+        LoggedIn, Login, Nested, NewProviderToken, NewUser, PasswordChange, User, UserInfo,
+        UserList, UserPatch, UserSecrets, UserSecretsPatch,
+    },
 };
 use reqwest::{Method, header::SET_COOKIE};
 use secrecy::SecretString;
@@ -52,6 +55,12 @@ impl Client {
         self.fetch::<Empty>(&call).await.map(drop)
     }
 
+    /// Changes the caller's password. His other sessions end; the one this client acts in stays, and so do tokens.
+    pub async fn change_password(&self, change: &PasswordChange) -> Result<(), Error> {
+        let call = self.post("change_password", "/api/user/changePassword", change);
+        self.fetch::<Empty>(&call).await.map(drop)
+    }
+
     /// Who the caller is.
     pub async fn get_user_info(&self) -> Result<UserInfo, Error> {
         let mut call = self.post("get_user_info", "/api/user/userInfo", &Empty {});
@@ -86,6 +95,24 @@ impl Client {
             "/api/user/updateUserProviderToken",
             &body,
         );
+        self.fetch::<Empty>(&call).await.map(drop)
+    }
+    /// All users, by name. For administrators.
+    pub async fn list_users(&self) -> Result<Vec<User>, Error> {
+        let call = self.call("list_users", Method::GET, "/api/users/list");
+        let list: UserList = self.fetch(&call).await?;
+        Ok(list.result)
+    }
+
+    /// Makes a user. For administrators.
+    pub async fn create_user(&self, new: &NewUser) -> Result<User, Error> {
+        let call = self.post("create_user", "/api/users/create", new);
+        self.fetch(&call).await
+    }
+
+    /// Changes a user. For administrators.
+    pub async fn update_user(&self, patch: &UserPatch) -> Result<(), Error> {
+        let call = self.post("update_user", "/api/users/update", patch);
         self.fetch::<Empty>(&call).await.map(drop)
     }
 }

@@ -28,7 +28,7 @@ pub use self::{
     local::{LocalRepository, describe_folder},
     mirror::prune_mirrors,
     name::{CommitId, GitRef, InvalidCommitId, InvalidGitRef},
-    refs::list_refs,
+    refs::{default_branch, list_refs},
     url::{InvalidUrl, RepoPolicy, RepoUrl, is_forbidden_host},
 };
 

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     id::{AppId, UserId},
-    secret::{SecretNames, Secrets},
+    secret::{SecretChanges, SecretNames, Secrets},
     task::LatestTask,
     time::Millis,
     trigger::TriggerSpec,
@@ -284,6 +284,9 @@ pub struct ApplicationPatch {
     /// Replaces all secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Secrets>,
+    /// Sets some secrets, and takes away those that are `null`; the others stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_changes: Option<SecretChanges>,
     /// Replaces the whole trigger; ignored when it is an empty object. The webhook's secret stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger_spec: Option<TriggerSpec>,
@@ -319,6 +322,7 @@ impl ApplicationPatch {
         Self {
             app_id,
             secrets: None,
+            secret_changes: None,
             trigger_spec: None,
             provider: None,
             description: None,

@@ -15,6 +15,7 @@ pub mod log;
 pub mod page;
 pub mod pipeline;
 pub mod provider;
+pub mod repository;
 pub mod secret;
 pub mod step;
 pub mod system;

@@ -2,7 +2,36 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::id::AppId;
+
+/// Which pipeline to tell of: the one that a dispatch with the same parameters would run.
+#[derive(Clone, Debug, Deserialize, IntoParams, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PipelineQuery {
+    /// The application.
+    pub app_id: AppId,
+    /// The full name of a branch or a tag: `refs/heads/main`, `refs/tags/v1.0`.
+    #[serde(rename = "ref")]
+    #[param(example = "refs/heads/main")]
+    pub git_ref: String,
+    /// The commit, in full; the one `ref` points to when absent. With it, the repository is not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_id: Option<String>,
+}
+
+/// A pipeline as far as it is known before it runs.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct PipelineInfo {
+    /// The commit that it is read from.
+    pub commit: String,
+    /// The inputs that it declares, none for an empty list. Absent where the server does not have that commit yet, as
+    /// none of your tasks has fetched it, or it holds no pipeline that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<Vec<InputSpec>>,
+}
 
 /// What kind of value an input takes.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]

@@ -17,6 +17,30 @@ impl fmt::Debug for Secrets {
     }
 }
 
+/// A change of some secrets: name to value, or to `null` for one that goes. `Debug` shows the names alone.
+#[derive(Clone, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = BTreeMap<String, Option<String>>, example = json!({"DEPLOY_KEY": "s3cret", "OLD_KEY": null}))]
+pub struct SecretChanges(pub BTreeMap<String, Option<String>>);
+
+impl SecretChanges {
+    /// Lays the change over what is there.
+    pub fn apply(&self, values: &mut BTreeMap<String, String>) {
+        for (name, value) in &self.0 {
+            match value {
+                Some(value) => values.insert(name.clone(), value.clone()),
+                None => values.remove(name),
+            };
+        }
+    }
+}
+
+impl fmt::Debug for SecretChanges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 /// Secrets on their way out: each name with `***`.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(transparent)]

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     application::Provider,
     dispatch::Inputs,
-    event::HostEvent,
+    event::{HostEvent, Pusher},
     id::{AppId, DeliveryId, TaskId, UserId},
     step::Step,
     time::Millis,
@@ -292,6 +292,36 @@ pub struct LatestTask {
     pub completed: bool,
     /// Where it stands.
     pub status: TaskStatus,
+    /// Its number within the application. Like all that follows, it is absent for tasks of older releases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<i64>,
+    /// What made it.
+    #[serde(
+        default,
+        rename = "triggerType",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub trigger_type: Option<TriggerType>,
+    /// Who did what led to it, as far as the host says.
+    #[serde(default, skip_serializing_if = "Pusher::is_empty")]
+    pub pusher: Pusher,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Millis>,
+    /// When a runner took it; absent before.
+    #[serde(
+        default,
+        rename = "startedTime",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub started_time: Option<Millis>,
+    /// When it ended; absent before.
+    #[serde(
+        default,
+        rename = "finishedTime",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub finished_time: Option<Millis>,
 }
 
 /// Which tasks to list, newest first.

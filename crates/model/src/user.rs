@@ -19,6 +19,9 @@ pub struct UserInfo {
     pub id: UserId,
     /// The name used to log in.
     pub username: String,
+    /// Whether he is an administrator, who may make and change users.
+    #[serde(default, rename = "isAdmin")]
+    pub is_admin: bool,
     /// Whether a GitHub token is stored.
     #[serde(rename = "isAuth")]
     pub has_github_token: bool,
@@ -36,19 +39,113 @@ pub struct UserInfo {
     pub updated_time: Millis,
 }
 
-/// A user as an operator lists him.
+/// A user as an administrator sees him.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
 pub struct User {
     /// The user's id.
     pub id: UserId,
     /// The name used to log in.
     pub username: String,
+    /// Whether he is an administrator, who may make and change users.
+    #[serde(rename = "isAdmin")]
+    pub is_admin: bool,
     /// Whether he may not log in and his tokens do not work.
+    #[serde(rename = "isDisabled")]
     pub is_disabled: bool,
     /// When he was made.
     pub created_time: Millis,
     /// When he last changed.
     pub updated_time: Millis,
+}
+
+/// All users, by name.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+pub struct UserList {
+    /// The users.
+    pub result: Vec<User>,
+}
+
+/// A user to make.
+#[derive(Clone, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewUser {
+    /// The name to log in with: 1 to 50 letters, digits, `-` and `_`.
+    #[schema(example = "alice")]
+    pub username: String,
+    /// His first password: at least 10 characters and at most 4,096 bytes.
+    #[schema(format = Password)]
+    pub password: String,
+    /// Whether he is an administrator, who may make and change users.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_admin: bool,
+}
+
+impl fmt::Debug for NewUser {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewUser")
+            .field("username", &self.username)
+            .field("is_admin", &self.is_admin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A change of a user. What is absent stays.
+#[derive(Clone, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UserPatch {
+    /// The user.
+    pub id: UserId,
+    /// `true` ends his sessions and refuses his logins and tokens at once; `false` lets him in again, with the tokens
+    /// that he had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_disabled: Option<bool>,
+    /// Whether he is an administrator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_admin: Option<bool>,
+    /// A new password, which ends his sessions: at least 10 characters and at most 4,096 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = Password)]
+    pub password: Option<String>,
+}
+
+impl UserPatch {
+    /// A change of `id` that changes nothing yet.
+    pub fn new(id: UserId) -> Self {
+        Self {
+            id,
+            is_disabled: None,
+            is_admin: None,
+            password: None,
+        }
+    }
+}
+
+impl fmt::Debug for UserPatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserPatch")
+            .field("id", &self.id)
+            .field("is_disabled", &self.is_disabled)
+            .field("is_admin", &self.is_admin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A change of the caller's own password.
+#[derive(Clone, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PasswordChange {
+    /// The present password, which a session or a token does not stand in for.
+    #[schema(format = Password)]
+    pub old_password: String,
+    /// The password to come: at least 10 characters and at most 4,096 bytes.
+    #[schema(format = Password)]
+    pub new_password: String,
+}
+
+impl fmt::Debug for PasswordChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordChange").finish_non_exhaustive()
+    }
 }
 
 /// An account on a Git host, without its token.
@@ -107,6 +204,9 @@ pub struct UserSecretsPatch {
     /// `true` lays them over the present ones, `false` puts them in their place.
     #[serde(default, rename = "isAdd")]
     pub is_added: bool,
+    /// The names of secrets to take away; the others stay where `isAdd` is `true`.
+    #[serde(default, rename = "remove", skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
 }
 
 /// The names of the caller's secrets.

@@ -43,6 +43,8 @@ fn flow(table: &mut ServiceConfig<'_>) {
         .service(application::create_application)
         .service(application::update_application)
         .service(application::delete_application)
+        .service(application::list_refs)
+        .service(application::get_pipeline)
         .service(dispatch::dispatch_task)
         .service(dispatch::redeploy_task)
         .service(dispatch::cancel_task)
@@ -68,13 +70,17 @@ fn account(table: &mut ServiceConfig<'_>) {
         .service(token::delete_token)
         .service(user::login)
         .service(user::logout)
+        .service(user::change_password)
         .service(user::get_user_info)
         .service(user::list_user_secrets)
         .service(user::update_user_secrets)
         .service(user::update_provider_token)
+        .service(user::list_users)
+        .service(user::create_user)
+        .service(user::update_user)
         .service(provider::list_host_repositories)
         .service(provider::list_host_organizations)
-        .service(provider::list_organization_repositories)
+        .service(provider::list_host_organization_repositories)
         .service(provider::list_host_branches);
 }
 

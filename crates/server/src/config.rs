@@ -20,6 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use self::args::Settings;
+pub(crate) use self::value::MAX_PASSWORD_BYTES;
 pub use self::value::{duration_or_forever, password};
 use crate::data_dir::claim;
 

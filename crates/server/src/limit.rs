@@ -1,4 +1,4 @@
-//! How often somebody may try to log in, and how many webhooks may come.
+//! How often somebody may try a password, and how many webhooks may come.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -29,7 +29,7 @@ const BY_NAME: (NonZeroU32, Duration) =
 /// After so many attempts, what has recovered is forgotten.
 const FORGET_EVERY: u32 = 256;
 
-/// Attempts to log in, by address and by name.
+/// Attempts with a password, by address and by name.
 ///
 /// Both are needed: one address may try many names, and many addresses one name. The names are hashed with a random
 /// key, so that neither their length nor what they are is kept.
@@ -71,7 +71,7 @@ impl LoginLimit {
         let wait = refused.wait_time_from(DefaultClock::default().now());
         let seconds = wait.as_secs() + 1;
         Err(Error::too_many(
-            format!("too many attempts to log in; try again in {seconds} s"),
+            format!("too many attempts with a password; try again in {seconds} s"),
             seconds,
         ))
     }

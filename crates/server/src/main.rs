@@ -137,13 +137,19 @@ async fn change_users(command: UserCommand) -> anyhow::Result<()> {
     match command {
         UserCommand::Create {
             username,
+            admin,
             password,
             place,
         } => {
             let store = open_store(place).await?;
             let password = read_password(password).await?;
-            let user = user::create_user(&store, &username, &password).await?;
-            say(&format!("made the user `{}`", user.username));
+            if admin {
+                let user = user::create_admin(&store, &username, &password).await?;
+                say(&format!("made the administrator `{}`", user.username));
+            } else {
+                let user = user::create_user(&store, &username, &password).await?;
+                say(&format!("made the user `{}`", user.username));
+            }
         }
         UserCommand::List { place } => {
             let store = open_store(place).await?;
@@ -174,19 +180,30 @@ async fn change_users(command: UserCommand) -> anyhow::Result<()> {
             let user = user::enable_user(&store, &username).await?;
             say(&format!("enabled `{}`", user.username));
         }
+        UserCommand::Promote { username, place } => {
+            let store = open_store(place).await?;
+            let user = user::promote_user(&store, &username).await?;
+            say(&format!("`{}` is an administrator", user.username));
+        }
+        UserCommand::Demote { username, place } => {
+            let store = open_store(place).await?;
+            let user = user::demote_user(&store, &username).await?;
+            say(&format!("`{}` is no administrator", user.username));
+        }
     }
     Ok(())
 }
 
-/// A user as a line of a list: name, id, whether he may log in, when he was made.
+/// A user as a line of a list: name, id, role, whether he may log in, when he was made.
 fn line(user: &User) -> String {
+    let role = if user.is_admin { "admin" } else { "user" };
     let state = if user.is_disabled {
         "disabled"
     } else {
         "enabled"
     };
     format!(
-        "{}\t{}\t{state}\t{}",
+        "{}\t{}\t{role}\t{state}\t{}",
         user.username, user.id, user.created_time
     )
 }

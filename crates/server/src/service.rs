@@ -13,6 +13,7 @@ pub(crate) mod pipeline;
 pub(crate) mod poll;
 pub(crate) mod provider;
 pub(crate) mod report;
+pub(crate) mod repository;
 pub(crate) mod schedule;
 pub(crate) mod secret;
 pub(crate) mod task;

@@ -140,6 +140,9 @@ impl ApplicationRow {
     }
 }
 
+/// So many secrets an application may have.
+const MAX_SECRETS: usize = 200;
+
 /// Where the secrets of an application are sealed.
 fn secrets_aad(id: &str) -> Aad<'_> {
     Aad {
@@ -349,9 +352,20 @@ fn create(conn: &mut Conn, keyring: &Keyring, insert: &ApplicationInsert) -> Res
 fn update(conn: &mut Conn, keyring: &Keyring, patch: &ApplicationPatch) -> Result<()> {
     let target = applications::table.find(patch.app_id.as_str());
     let id = patch.app_id.as_str();
-    if let Some(secrets) = &patch.secrets {
-        let sealed = seal_some(keyring, &secrets.0, &secrets_aad(id))?;
-        let names = names_json(secrets)?;
+    if patch.secrets.is_some() || patch.secret_changes.is_some() {
+        let mut values = match &patch.secrets {
+            Some(given) => given.0.clone(),
+            None => secrets(conn, keyring, &patch.app_id)?,
+        };
+        if let Some(changes) = &patch.secret_changes {
+            changes.apply(&mut values);
+        }
+        // Here and not before, because what is added bit by bit counts together.
+        if values.len() > MAX_SECRETS {
+            return Err(Error::OutOfRange("secret_changes"));
+        }
+        let sealed = seal_some(keyring, &values, &secrets_aad(id))?;
+        let names = names_json(&Secrets(values))?;
         on_backend!(conn, |conn| diesel::update(target)
             .set((
                 applications::secrets_box.eq(&sealed),

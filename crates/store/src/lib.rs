@@ -48,6 +48,7 @@ pub use task::{
     TaskRemoval,
 };
 pub use token::{Caller, TokenCheck};
+pub use user::UserUpdate;
 
 use conn::{CONNECTION_TIMEOUT, Conn, Manager, Role};
 use writer::Writer;

@@ -172,17 +172,18 @@ impl Store {
         .await
     }
 
-    /// Keeps what a look brought: the refs of the repository, or why there are none. Nothing, when the look counts no
-    /// more.
+    /// Keeps what a look brought: the refs of the repository, unless they are those that are kept already, or why
+    /// there are none. Nothing, when the look counts no more.
     pub async fn set_polled(
         &self,
         look: &Look,
         now: Millis,
-        outcome: std::result::Result<&Refs, &str>,
+        outcome: std::result::Result<Option<&Refs>, &str>,
     ) -> Result<()> {
         let look = look.clone();
         let (refs, problem) = match outcome {
-            Ok(refs) => (Some(clean(&to_json("refs", refs)?)), None),
+            Ok(Some(refs)) => (Some(clean(&to_json("refs", refs)?)), None),
+            Ok(None) => (None, None),
             Err(problem) => (None, Some(clean(problem))),
         };
         self.write(move |conn| {

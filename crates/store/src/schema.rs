@@ -10,6 +10,7 @@ diesel::table! {
         secret_names -> Text,
         created_time -> BigInt,
         updated_time -> BigInt,
+        is_admin -> Bool,
     }
 }
 

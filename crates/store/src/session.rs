@@ -80,6 +80,15 @@ pub(crate) fn end_all(conn: &mut Conn, user_id: &str) -> Result<()> {
     Ok(())
 }
 
+/// Ends every session of a user but the one whose cookie has this hash.
+pub(crate) fn end_others(conn: &mut Conn, user_id: &str, kept: &[u8]) -> Result<()> {
+    on_backend!(conn, |conn| diesel::delete(sessions::table)
+        .filter(sessions::user_id.eq(user_id))
+        .filter(sessions::cookie_sha256.ne(kept))
+        .execute(conn))?;
+    Ok(())
+}
+
 /// Removes the sessions that have expired; how many.
 pub(crate) fn remove_expired(conn: &mut Conn, now: Millis) -> Result<u64> {
     let n_removed = on_backend!(conn, |conn| diesel::delete(sessions::table)

@@ -1,5 +1,6 @@
 //! Users and their passwords.
 
+mod change;
 mod credential;
 
 use diesel::{
@@ -14,6 +15,7 @@ use flowcd_model::{
 };
 use secrecy::SecretString;
 
+pub use change::UserUpdate;
 pub(crate) use credential::{credentials, secrets};
 
 use crate::{
@@ -21,7 +23,6 @@ use crate::{
     conn::{Conn, on_backend},
     row::{RowId, readable},
     schema::users,
-    session,
 };
 
 /// Far above what an installation has.
@@ -32,6 +33,7 @@ const MAX_LISTED: i64 = 10_000;
 struct UserRow {
     id: String,
     username: String,
+    is_admin: bool,
     is_disabled: bool,
     created_time: i64,
     updated_time: i64,
@@ -45,6 +47,7 @@ impl UserRow {
         };
         Ok(User {
             username: self.username,
+            is_admin: self.is_admin,
             is_disabled: self.is_disabled,
             created_time: Millis(self.created_time),
             updated_time: Millis(self.updated_time),
@@ -66,18 +69,54 @@ fn find(conn: &mut Conn, username: &str) -> Result<Option<User>> {
     row.map(UserRow::read).transpose()
 }
 
+fn find_by_id(conn: &mut Conn, id: &UserId) -> Result<Option<User>> {
+    let row = on_backend!(conn, |conn| users::table
+        .find(id.as_str())
+        .select(UserRow::as_select())
+        .first(conn)
+        .optional())?;
+    row.map(UserRow::read).transpose()
+}
+
+fn password_hash(conn: &mut Conn, id: &UserId) -> Result<Option<String>> {
+    let hash = on_backend!(conn, |conn| users::table
+        .find(id.as_str())
+        .select(users::password_hash)
+        .first(conn)
+        .optional())?;
+    Ok(hash)
+}
+
+/// A user as he is when he is made.
+fn fresh(username: &str) -> User {
+    let now = Millis::now();
+    User {
+        id: UserId::generate(),
+        username: username.to_owned(),
+        is_admin: false,
+        is_disabled: false,
+        created_time: now,
+        updated_time: now,
+    }
+}
+
 impl Store {
     /// Makes a user. [`Error::DuplicateUser`] when the name is taken.
     pub async fn create_user(&self, username: &str, password: &SecretString) -> Result<User> {
-        let hash = self.inner.passwords.hash(password).await?;
-        let now = Millis::now();
+        self.insert_user(fresh(username), password).await
+    }
+
+    /// As [`create_user`](Self::create_user), one who is an administrator.
+    pub async fn create_admin(&self, username: &str, password: &SecretString) -> Result<User> {
         let user = User {
-            id: UserId::generate(),
-            username: username.to_owned(),
-            is_disabled: false,
-            created_time: now,
-            updated_time: now,
+            is_admin: true,
+            ..fresh(username)
         };
+        self.insert_user(user, password).await
+    }
+
+    async fn insert_user(&self, user: User, password: &SecretString) -> Result<User> {
+        let hash = self.inner.passwords.hash(password).await?;
         let row = user.clone();
         self.write(move |conn| {
             let inserted = on_backend!(conn, |conn| diesel::insert_into(users::table)
@@ -85,10 +124,11 @@ impl Store {
                     users::id.eq(row.id.as_str()),
                     users::username.eq(&row.username),
                     users::password_hash.eq(&hash),
-                    users::is_disabled.eq(false),
+                    users::is_disabled.eq(row.is_disabled),
+                    users::is_admin.eq(row.is_admin),
                     users::secret_names.eq("{}"),
-                    users::created_time.eq(now.0),
-                    users::updated_time.eq(now.0),
+                    users::created_time.eq(row.created_time.0),
+                    users::updated_time.eq(row.updated_time.0),
                 ))
                 .execute(conn))
             .map_err(Error::Database);
@@ -115,71 +155,16 @@ impl Store {
         .await
     }
 
+    /// The user with this id.
+    pub async fn user(&self, id: &UserId) -> Result<Option<User>> {
+        let id = id.clone();
+        self.read(move |conn| find_by_id(conn, &id)).await
+    }
+
     /// The user of this name.
     pub async fn user_by_name(&self, username: &str) -> Result<Option<User>> {
         let username = username.to_owned();
         self.read(move |conn| find(conn, &username)).await
-    }
-
-    /// Changes a password and ends the user's sessions; `None` when there is no such user.
-    pub async fn set_password(
-        &self,
-        username: &str,
-        password: &SecretString,
-    ) -> Result<Option<User>> {
-        let hash = self.inner.passwords.hash(password).await?;
-        let username = username.to_owned();
-        self.write(move |conn| {
-            let Some(mut user) = find(conn, &username)? else {
-                return Ok(None);
-            };
-            user.updated_time = Millis::now();
-            on_backend!(conn, |conn| diesel::update(
-                users::table.find(user.id.as_str())
-            )
-            .set((
-                users::password_hash.eq(&hash),
-                users::updated_time.eq(user.updated_time.0),
-            ))
-            .execute(conn))?;
-            session::end_all(conn, user.id.as_str())?;
-            Ok(Some(user))
-        })
-        .await
-    }
-
-    /// Shuts a user out: no log-in, no session, no token; `None` when there is no such user.
-    pub async fn disable_user(&self, username: &str) -> Result<Option<User>> {
-        self.set_disabled(username, true).await
-    }
-
-    /// Lets a user in again; `None` when there is no such user. His sessions do not come back, his tokens do.
-    pub async fn enable_user(&self, username: &str) -> Result<Option<User>> {
-        self.set_disabled(username, false).await
-    }
-
-    async fn set_disabled(&self, username: &str, is_disabled: bool) -> Result<Option<User>> {
-        let username = username.to_owned();
-        self.write(move |conn| {
-            let Some(mut user) = find(conn, &username)? else {
-                return Ok(None);
-            };
-            user.is_disabled = is_disabled;
-            user.updated_time = Millis::now();
-            on_backend!(conn, |conn| diesel::update(
-                users::table.find(user.id.as_str())
-            )
-            .set((
-                users::is_disabled.eq(is_disabled),
-                users::updated_time.eq(user.updated_time.0),
-            ))
-            .execute(conn))?;
-            if is_disabled {
-                session::end_all(conn, user.id.as_str())?;
-            }
-            Ok(Some(user))
-        })
-        .await
     }
 
     /// The user whose password it is. Takes as long for a name that does not exist or is disabled.
@@ -194,11 +179,8 @@ impl Store {
                 let Some(user) = find(conn, &username)?.filter(|user| !user.is_disabled) else {
                     return Ok(None);
                 };
-                let hash: String = on_backend!(conn, |conn| users::table
-                    .find(user.id.as_str())
-                    .select(users::password_hash)
-                    .first(conn))?;
-                Ok(Some((user, hash)))
+                let hash = password_hash(conn, &user.id)?;
+                Ok(hash.map(|hash| (user, hash)))
             })
             .await?;
         let (user, hash) = found.unzip();
@@ -210,12 +192,7 @@ impl Store {
     pub async fn user_info(&self, id: &UserId) -> Result<Option<UserInfo>> {
         let id = id.clone();
         self.read(move |conn| {
-            let row: Option<UserRow> = on_backend!(conn, |conn| users::table
-                .find(id.as_str())
-                .select(UserRow::as_select())
-                .first(conn)
-                .optional())?;
-            let Some(user) = row.map(UserRow::read).transpose()? else {
+            let Some(user) = find_by_id(conn, &id)? else {
                 return Ok(None);
             };
             let provider_tokens = credential::accounts(conn, &id)?;
@@ -229,6 +206,7 @@ impl Store {
                     .unwrap_or_default(),
                 id: user.id,
                 username: user.username,
+                is_admin: user.is_admin,
                 provider_tokens,
                 csrf_token: None,
                 created_time: user.created_time,

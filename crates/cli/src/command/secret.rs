@@ -56,6 +56,7 @@ pub(crate) async fn run(
             let patch = UserSecretsPatch {
                 secrets: value::read_secrets(&args.secrets)?,
                 is_added: !args.is_replaced,
+                removed: Vec::new(),
             };
             client.update_user_secrets(&patch).await?;
             let names: Vec<&str> = patch.secrets.0.keys().map(String::as_str).collect();

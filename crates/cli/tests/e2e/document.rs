@@ -188,3 +188,33 @@ async fn the_readmes_tell_what_is_so() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn every_key_of_a_trigger_is_in_the_document() {
+    let api = include_str!("../../../../openapi/openapi.json");
+    let api: Value = serde_json::from_str(api).expect("JSON");
+    let schemas = &api["components"]["schemas"];
+    for schema in [
+        "ProviderTrigger",
+        "PushRules",
+        "PullRequestRules",
+        "PrRules",
+        "EventRule",
+        "ScheduleRule",
+        "Patterns_String",
+    ] {
+        let keys = schemas[schema]["properties"].as_object();
+        for key in keys.expect(schema).keys() {
+            assert!(TRIGGERS.contains(&format!("`{key}`")), "{schema}: `{key}`");
+        }
+    }
+    for schema in ["PullRequestType", "Verdict", "DeliveryKind", "Missed"] {
+        let words = schemas[schema]["enum"].as_array();
+        for word in words.expect(schema).iter().filter_map(Value::as_str) {
+            assert!(
+                TRIGGERS.contains(&format!("`{word}`")),
+                "{schema}: `{word}`"
+            );
+        }
+    }
+}

@@ -275,6 +275,7 @@ async fn a_session_is_its_cookie_and_its_csrf_token() -> Outcome {
         .update_user_secrets(&UserSecretsPatch {
             secrets: serde_json::from_value(json!({"K": "v"}))?,
             is_added: true,
+            removed: Vec::new(),
         })
         .await?;
     let requests = stand_in.requests();

@@ -1,6 +1,8 @@
 //! Asking a repository what its refs point to.
 
-use flowcd_engine::git::{GitError, GitRef, list_refs, resolve_ref};
+use flowcd_engine::git::{GitError, GitRef, default_branch, list_refs, resolve_ref};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     git_http::{GitHttp, GitHttpOptions},
@@ -42,7 +44,10 @@ async fn all_branches_and_tags_are_listed_with_their_commits() {
     let second = repository.commit("file", "2", "Second");
     repository.git(&["update-ref", "refs/heads/-odd", "HEAD"]);
     repository.git(&["update-ref", "refs/pull/1/head", "HEAD"]);
-    let refs = list_refs(&repository.url(), None).await.expect("listed");
+    let cancel = CancellationToken::new();
+    let refs = list_refs(&repository.url(), None, &cancel)
+        .await
+        .expect("listed");
     let refs: Vec<(&str, &str)> = refs
         .iter()
         .map(|(name, commit)| (name.as_str(), commit.as_str()))
@@ -55,7 +60,26 @@ async fn all_branches_and_tags_are_listed_with_their_commits() {
             ("refs/tags/v2", &first)
         ]
     );
-    let error = list_refs(&parse_url("/no/such/repository"), None).await;
+    let error = list_refs(&parse_url("/no/such/repository"), None, &cancel).await;
+    assert!(matches!(error, Err(GitError::NotFound { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_repository_tells_its_default_branch() {
+    let repository = Repository::new();
+    let branch = async || {
+        let found = default_branch(&repository.url(), None).await;
+        found.expect("an answer").map(|git_ref| git_ref.to_string())
+    };
+    assert_eq!(branch().await, None, "it has no commit");
+    repository.commit("file", "1", "First");
+    repository.git(&["branch", "a/HEAD"]);
+    assert_eq!(branch().await.as_deref(), Some("refs/heads/main"));
+    repository.git(&["branch", "--move", "main", "trunk"]);
+    assert_eq!(branch().await.as_deref(), Some("refs/heads/trunk"));
+    repository.git(&["checkout", "--quiet", "--detach"]);
+    assert_eq!(branch().await, None, "it is at no branch");
+    let error = default_branch(&parse_url("/no/such/repository"), None).await;
     assert!(matches!(error, Err(GitError::NotFound { .. })), "{error:?}");
 }
 

@@ -7,6 +7,8 @@ use flowcd_model::{
         CreatedApplication, Deleted, NewApplication,
     },
     envelope::{Empty, Reply},
+    pipeline::{PipelineInfo, PipelineQuery},
+    repository::RepositoryRefs,
 };
 
 use super::{
@@ -34,7 +36,9 @@ use crate::{auth::Caller, error::Result, service, state::AppState};
             "secrets": {"DEPLOY_KEY": "***"},
             "latest_task": {
                 "taskId": "lam3k2o9deadbeef", "commit": "7fd1a60b01f91b314f59955a4e4d4e80d8edf11d",
-                "message": "Say hello", "ref": "refs/heads/main", "completed": true, "status": "success"
+                "message": "Say hello", "ref": "refs/heads/main", "completed": true, "status": "success",
+                "number": 7, "triggerType": "github", "pusher": {"name": "octocat"}, "time": 1668765432123_i64,
+                "startedTime": 1668765432130_i64, "finishedTime": 1668765440000_i64
             },
             "created_time": 1668765432123_i64, "updated_time": 1668765440000_i64
         }]})
@@ -208,4 +212,71 @@ pub(crate) async fn delete_application(
     Ok(reply(Deleted {
         message: "删除应用成功".to_owned(),
     }))
+}
+
+/// List the branches and tags of an application's repository
+///
+/// The repository is asked, with your token for its host: the default branch comes first and then the others by name,
+/// and the tags that look newest. At most 1,000 of each are told; `totalBranches` and `totalTags` say how many there
+/// are.
+///
+/// 422 says that the repository cannot be opened, and 503 that it cannot be reached, with a `Retry-After`.
+#[utoipa::path(
+    tag = "application",
+    params(ApplicationRef),
+    responses((
+        status = 200,
+        description = "The branches and tags.",
+        body = Reply<RepositoryRefs>,
+        example = json!({"success": true, "data": {
+            "defaultBranch": "main",
+            "branches": [
+                {"name": "main", "commit": "7fd1a60b01f91b314f59955a4e4d4e80d8edf11d"},
+                {"name": "feature/tea", "commit": "762941318ee16e59dabbacb1b4049eec22f0d303"}
+            ],
+            "tags": [{"name": "v1.0", "commit": "553c2077f0edc3d5dc5d17262f6aa498e69d6f8e"}],
+            "totalBranches": 2, "totalTags": 1
+        }})
+    ))
+)]
+#[get("/application/refs")]
+pub(crate) async fn list_refs(
+    state: Data<AppState>,
+    caller: Caller,
+    query: Params<ApplicationRef>,
+) -> Result<HttpResponse> {
+    let refs = service::repository::list_refs(&state, &caller, &query.0.app_id).await?;
+    Ok(reply(refs))
+}
+
+/// Say which inputs an application's pipeline declares
+///
+/// At a branch or a tag, which is looked up in the repository unless `commitId` says which commit it is. `inputs` is
+/// absent where the server does not have that commit yet: the first deployment of a commit fetches it.
+///
+/// 503 says that the repository cannot be reached, with a `Retry-After`.
+#[utoipa::path(
+    tag = "application",
+    params(PipelineQuery),
+    responses((
+        status = 200,
+        description = "What is known of the pipeline.",
+        body = Reply<PipelineInfo>,
+        example = json!({"success": true, "data": {
+            "commit": "7fd1a60b01f91b314f59955a4e4d4e80d8edf11d",
+            "inputs": [{
+                "name": "target", "type": "choice", "description": "Where to", "default": "staging", "required": false,
+                "options": ["staging", "production"]
+            }]
+        }})
+    ))
+)]
+#[get("/application/pipeline")]
+pub(crate) async fn get_pipeline(
+    state: Data<AppState>,
+    caller: Caller,
+    query: Params<PipelineQuery>,
+) -> Result<HttpResponse> {
+    let pipeline = service::pipeline::get_pipeline(&state, &caller, query.0).await?;
+    Ok(reply(pipeline))
 }

@@ -47,6 +47,7 @@ const IDEMPOTENT: &[&str] = &["create_application", "dispatch_task", "redeploy_t
         (name = "task", description = "Deployments and their logs."),
         (name = "tokens", description = "What third parties call with."),
         (name = "user", description = "The caller: sessions, secrets, tokens for Git hosts."),
+        (name = "users", description = "All users, for administrators."),
         (name = "provider", description = "What your accounts on Git hosts can see there."),
         (name = "system", description = "The server itself.")
     ),
@@ -82,6 +83,8 @@ const ABOUT_SOMETHING: &[&str] = &[
     "get_application",
     "update_application",
     "delete_application",
+    "list_refs",
+    "get_pipeline",
     "dispatch_task",
     "redeploy_task",
     "cancel_task",
@@ -98,9 +101,10 @@ const ABOUT_SOMETHING: &[&str] = &[
     "follow_task",
     "update_token",
     "delete_token",
+    "update_user",
     "list_host_repositories",
     "list_host_organizations",
-    "list_organization_repositories",
+    "list_host_organization_repositories",
     "list_host_branches",
 ];
 /// The operations that may not fit the present state.
@@ -111,14 +115,19 @@ const ABOUT_STATE: &[&str] = &[
     "redeploy_task",
     "cancel_task",
     "remove_task",
+    "create_user",
+    "update_user",
 ];
-/// The operations that may be asked for too often: a log-in, and what a Git host answers.
+/// The operations for administrators.
+const FOR_ADMINS: &[&str] = &["list_users", "create_user", "update_user"];
+/// The operations that may be asked for too often: what tries a password, and what a Git host answers.
 const LIMITED: &[&str] = &[
     "login",
+    "change_password",
     "update_provider_token",
     "list_host_repositories",
     "list_host_organizations",
-    "list_organization_repositories",
+    "list_host_organization_repositories",
     "list_host_branches",
 ];
 /// The operations that look at nothing that could fail.
@@ -138,7 +147,7 @@ const FAILURES: &[(Code, &str, &str)] = &[
     ),
     (
         Code::NoPermission,
-        "The session did not send its `X-CSRF-Token`, or another site sent the request.",
+        "The session did not send its `X-CSRF-Token`, another site sent the request, or it is for administrators.",
         "requests from other sites are refused",
     ),
     (
@@ -169,7 +178,7 @@ const FAILURES: &[(Code, &str, &str)] = &[
     (
         Code::TooManyRequests,
         "Too many attempts, here or by your account on a Git host; `Retry-After` says when to come back.",
-        "too many attempts to log in; try again in 6 s",
+        "too many attempts with a password; try again in 6 s",
     ),
     (
         Code::SystemError,
@@ -266,7 +275,10 @@ fn complete(path: &str, operation: &mut Operation) {
     for (code, applies) in [
         (Code::ParamsInvalid, has_input),
         (Code::NeedLogin, is_of_api),
-        (Code::NoPermission, is_of_api && is_change),
+        (
+            Code::NoPermission,
+            is_of_api && (is_change || FOR_ADMINS.contains(&id)),
+        ),
         (Code::NotFound, ABOUT_SOMETHING.contains(&id)),
         (Code::Conflict, ABOUT_STATE.contains(&id)),
         (Code::TooLarge, has_body),
@@ -390,7 +402,8 @@ mod tests {
     use utoipa::openapi::RefOr;
 
     use super::{
-        ABOUT_SOMETHING, ABOUT_STATE, Allowed, IDEMPOTENT, LIMITED, SURE, openapi, operations,
+        ABOUT_SOMETHING, ABOUT_STATE, Allowed, FOR_ADMINS, IDEMPOTENT, LIMITED, SURE, openapi,
+        operations,
     };
 
     #[test]
@@ -430,7 +443,16 @@ mod tests {
                 assert!(ids.insert(id.clone()), "{id} is there twice, at {path}");
             }
         }
-        for id in [IDEMPOTENT, ABOUT_SOMETHING, ABOUT_STATE, LIMITED, SURE].concat() {
+        for id in [
+            IDEMPOTENT,
+            ABOUT_SOMETHING,
+            ABOUT_STATE,
+            FOR_ADMINS,
+            LIMITED,
+            SURE,
+        ]
+        .concat()
+        {
             assert!(ids.contains(id), "there is no operation {id}");
         }
     }

@@ -115,7 +115,7 @@ pub(crate) async fn list_host_organizations(
     ))
 )]
 #[get("/{provider}/orgRepos")]
-pub(crate) async fn list_organization_repositories(
+pub(crate) async fn list_host_organization_repositories(
     state: Data<AppState>,
     caller: Caller,
     path: web::Path<String>,

@@ -1,9 +1,12 @@
-//! `auth/account/login` and `user/..`
+//! `auth/account/login`, `user/..` and `users/..`
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web::Data};
 use flowcd_model::{
     envelope::{Empty, Reply},
-    user::{LoggedIn, Login, Nested, NewProviderToken, UserInfo, UserSecrets, UserSecretsPatch},
+    user::{
+        LoggedIn, Login, Nested, NewProviderToken, NewUser, PasswordChange, User, UserInfo,
+        UserList, UserPatch, UserSecrets, UserSecretsPatch,
+    },
 };
 
 use super::{
@@ -77,6 +80,35 @@ pub(crate) async fn logout(
     Ok(response)
 }
 
+/// Change your password
+///
+/// With a token as in a session, you must know the present one: 422 with the `field` `oldPassword` says that you do
+/// not. Your other sessions end, and the one that asks stays; tokens stay, too. After too many attempts, here or at the
+/// login, the answer is 429, with a `Retry-After`.
+#[utoipa::path(
+    tag = "user",
+    request_body(content = PasswordChange, example = json!({
+        "oldPassword": "correct horse battery staple", "newPassword": "wrong zebra charger clip"
+    })),
+    responses((
+        status = 200,
+        description = "It was changed.",
+        body = Reply<Empty>,
+        example = json!({"success": true, "data": {}})
+    ))
+)]
+#[post("/user/changePassword")]
+pub(crate) async fn change_password(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+    body: Body<PasswordChange>,
+) -> Result<HttpResponse> {
+    let address = client_address(&request, &state.config);
+    service::user::change_password(&state, &caller, address, body.value).await?;
+    Ok(done())
+}
+
 /// Say who you are
 ///
 /// In a session, with the `csrfToken` of the session.
@@ -87,7 +119,7 @@ pub(crate) async fn logout(
         description = "You.",
         body = Reply<UserInfo>,
         example = json!({"success": true, "data": {
-            "id": "lam3k2o9c0ffee00", "username": "admin", "isAuth": true, "github_name": "octocat",
+            "id": "lam3k2o9c0ffee00", "username": "admin", "isAdmin": true, "isAuth": true, "github_name": "octocat",
             "providerTokens": [{"provider": "github", "origin": "https://github.com", "username": "octocat"}],
             "created_time": 1668765432123_i64, "updated_time": 1668765432123_i64
         }})
@@ -176,5 +208,85 @@ pub(crate) async fn update_provider_token(
     body: Body<Nested<NewProviderToken>>,
 ) -> Result<HttpResponse> {
     service::user::update_provider_token(&state, &caller, body.value.data).await?;
+    Ok(done())
+}
+
+/// List all users
+///
+/// By name, for administrators.
+#[utoipa::path(
+    tag = "users",
+    responses((
+        status = 200,
+        description = "The users.",
+        body = Reply<UserList>,
+        example = json!({"success": true, "data": {"result": [
+            {
+                "id": "lam3k2o9c0ffee00", "username": "admin", "isAdmin": true, "isDisabled": false,
+                "created_time": 1668765432123_i64, "updated_time": 1668765432123_i64
+            },
+            {
+                "id": "lam3k31bcafe0123", "username": "alice", "isAdmin": false, "isDisabled": false,
+                "created_time": 1668765440000_i64, "updated_time": 1668765440000_i64
+            }
+        ]}})
+    ))
+)]
+#[get("/users/list")]
+pub(crate) async fn list_users(state: Data<AppState>, caller: Caller) -> Result<HttpResponse> {
+    let result = service::user::admin::list_users(&state, &caller).await?;
+    Ok(reply(UserList { result }))
+}
+
+/// Make a user
+///
+/// For administrators. The user logs in with this password, and changes it by `POST user/changePassword`.
+#[utoipa::path(
+    tag = "users",
+    request_body(content = NewUser, example = json!({
+        "username": "alice", "password": "correct horse battery staple", "isAdmin": false
+    })),
+    responses((
+        status = 200,
+        description = "The user was made.",
+        body = Reply<User>,
+        example = json!({"success": true, "data": {
+            "id": "lam3k31bcafe0123", "username": "alice", "isAdmin": false, "isDisabled": false,
+            "created_time": 1668765440000_i64, "updated_time": 1668765440000_i64
+        }})
+    ))
+)]
+#[post("/users/create")]
+pub(crate) async fn create_user(
+    state: Data<AppState>,
+    caller: Caller,
+    body: Body<NewUser>,
+) -> Result<HttpResponse> {
+    let user = service::user::admin::create_user(&state, &caller, body.value).await?;
+    Ok(reply(user))
+}
+
+/// Change a user
+///
+/// For administrators. What is absent stays. A new password ends the user's sessions and leaves his tokens; one who is
+/// disabled has neither at once. You cannot disable or demote yourself or set your own password here, and 409 says that
+/// no administrator who may log in would be left.
+#[utoipa::path(
+    tag = "users",
+    request_body(content = UserPatch, example = json!({"id": "lam3k31bcafe0123", "isDisabled": true})),
+    responses((
+        status = 200,
+        description = "The user was changed.",
+        body = Reply<Empty>,
+        example = json!({"success": true, "data": {}})
+    ))
+)]
+#[post("/users/update")]
+pub(crate) async fn update_user(
+    state: Data<AppState>,
+    caller: Caller,
+    body: Body<UserPatch>,
+) -> Result<HttpResponse> {
+    service::user::admin::update_user(&state, &caller, body.value).await?;
     Ok(done())
 }

@@ -61,6 +61,9 @@ pub enum UserCommand {
     Create {
         /// The name he logs in with.
         username: String,
+        /// Make him an administrator, who may make and change users.
+        #[arg(long)]
+        admin: bool,
         /// Where his password comes from.
         #[command(flatten)]
         password: PasswordSource,
@@ -68,7 +71,7 @@ pub enum UserCommand {
         #[command(flatten)]
         place: Place,
     },
-    /// List all users.
+    /// List all users: name, id, role, state, and when each was made.
     List {
         /// Where the data is.
         #[command(flatten)]
@@ -95,6 +98,22 @@ pub enum UserCommand {
     },
     /// Let a disabled user in again.
     Enable {
+        /// The user's name.
+        username: String,
+        /// Where the data is.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make a user an administrator, who may make and change users.
+    Promote {
+        /// The user's name.
+        username: String,
+        /// Where the data is.
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Make an administrator a user like any other.
+    Demote {
         /// The user's name.
         username: String,
         /// Where the data is.

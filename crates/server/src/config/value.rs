@@ -14,9 +14,9 @@ use url::Url;
 use super::LogFormat;
 
 /// The shortest password that is taken.
-const MIN_PASSWORD_CHARS: usize = 8;
+const MIN_PASSWORD_CHARS: usize = 10;
 /// The longest password that is taken; more would only cost time to hash.
-const MAX_PASSWORD_CHARS: usize = 1024;
+pub(crate) const MAX_PASSWORD_BYTES: usize = 4_096;
 
 /// A value of the TOML file, written the way a flag is.
 pub(super) fn text(value: &toml::Value) -> Result<String, String> {
@@ -201,10 +201,9 @@ pub fn duration_or_forever(text: &str) -> Result<Option<Duration>, String> {
 
 /// A password long enough to be one.
 pub fn password(text: String) -> Result<SecretString, String> {
-    let n_chars = text.chars().count();
-    if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&n_chars) {
+    if text.len() > MAX_PASSWORD_BYTES || text.chars().count() < MIN_PASSWORD_CHARS {
         return Err(format!(
-            "a password has {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS} characters"
+            "a password has at least {MIN_PASSWORD_CHARS} characters and at most {MAX_PASSWORD_BYTES} bytes"
         ));
     }
     Ok(SecretString::from(text))
@@ -220,8 +219,24 @@ mod tests {
     use std::time::Duration;
 
     use super::{
-        address, base_url, deliveries, duration, duration_or_forever, log_bytes, registry, runners,
+        MAX_PASSWORD_BYTES, address, base_url, deliveries, duration, duration_or_forever,
+        log_bytes, password, registry, runners,
     };
+
+    #[test]
+    fn a_password_is_counted_in_characters_and_limited_in_bytes() {
+        for (text, is_good) in [
+            ("123456789".to_owned(), false),
+            ("1234567890".to_owned(), true),
+            ("\u{4f60}".repeat(9), false),
+            ("\u{4f60}".repeat(10), true),
+            ("x".repeat(MAX_PASSWORD_BYTES), true),
+            ("x".repeat(MAX_PASSWORD_BYTES + 1), false),
+        ] {
+            let n_bytes = text.len();
+            assert_eq!(password(text).is_ok(), is_good, "{n_bytes} bytes");
+        }
+    }
 
     #[test]
     fn durations_need_a_unit() {

@@ -18,7 +18,7 @@ use crate::{
     service::{
         idempotency::{Answer, Once, once},
         schedule,
-        secret::{check_envs, check_line, check_secrets, check_text},
+        secret::{check_envs, check_line, check_secret_changes, check_secrets, check_text},
         trigger,
         webhook::{self, webhook_url},
     },
@@ -206,6 +206,9 @@ pub(crate) async fn update_application(
     }
     if let Some(secrets) = &patch.secrets {
         check_secrets("secrets", secrets)?;
+    }
+    if let Some(changes) = &patch.secret_changes {
+        check_secret_changes("secret_changes", changes)?;
     }
     if let Some(envs) = &patch.envs {
         check_envs(envs)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowcd_engine::git::{CommitId, GitError, GitRef, RepoUrl, resolve_ref};
+use flowcd_engine::git::{CommitId, GitRef};
 use flowcd_model::{
     application::Application,
     dispatch::{Cancel, Dispatched, Inputs, ManualDispatch, Redeploy},
@@ -19,10 +19,10 @@ use crate::{
     host::HostCommit,
     service::{
         application::get_application,
-        credential,
         idempotency::{Answer, Once, Recorder, once},
         pipeline::check_dispatch,
         provider::{find_account, place_of},
+        repository::resolve,
         secret::check_text,
     },
     state::AppState,
@@ -33,8 +33,6 @@ pub(crate) const PIPELINE_FILE: &str = "serverless-pipeline.yaml";
 const MAX_MESSAGE_CHARS: usize = 10_000;
 /// The longest inputs, as JSON: they become part of every step's variables.
 const MAX_INPUTS_BYTES: usize = 64 * 1024;
-/// How long a repository may take to say where a ref points.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the host may take to tell of a commit.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -62,7 +60,7 @@ pub(crate) async fn dispatch_task(
         let commit = match given {
             // Whether the repository has it shows at the checkout, which needs no second connection.
             Some(commit) => commit,
-            None => resolve(state, caller, &application, &git_ref).await?,
+            None => resolve(state, &application, &git_ref).await?,
         };
         let check = check_dispatch(state, &application, &commit, PIPELINE_FILE, &inputs);
         // Beside each other, so that the host costs no time where it answers as fast.
@@ -237,65 +235,6 @@ async fn ask_host(
     })
 }
 
-/// Asks the repository which commit the ref points to.
-async fn resolve(
-    state: &AppState,
-    caller: &Caller,
-    application: &Application,
-    git_ref: &GitRef,
-) -> Result<CommitId> {
-    let url = RepoUrl::parse(&application.repo_url, &state.repo_policy()).map_err(|err| {
-        Error::rule(format!(
-            "the application's `repo_url` is not allowed any more: {err}"
-        ))
-    })?;
-    let provider = application.provider;
-    let accounts = state
-        .store
-        .provider_credentials(&caller.user_id, provider)
-        .await?;
-    let credential = credential::for_repo(&url, provider, &application.owner, accounts);
-    let resolving = async {
-        // Each one is a process and a connection.
-        let _permit = state.resolving.acquire().await;
-        resolve_ref(&url, git_ref, credential.as_ref()).await
-    };
-    match tokio::time::timeout(RESOLVE_TIMEOUT, resolving).await {
-        Ok(Ok(commit)) => Ok(commit),
-        Ok(Err(err)) => Err(refusal(err, credential.is_some())),
-        Err(_) => Err(unreachable(format!(
-            "the repository did not answer within {} s",
-            RESOLVE_TIMEOUT.as_secs()
-        ))),
-    }
-}
-
-/// What went wrong with a repository, as an answer. The messages of git hold no secrets: the engine sees to that.
-fn refusal(err: GitError, is_authenticated: bool) -> Error {
-    match &err {
-        GitError::RefNotFound { .. } => Error::invalid("ref", &err),
-        GitError::Unauthorized { .. } | GitError::NotFound { .. } if is_authenticated => {
-            Error::rule(format!(
-                "{err}; the stored token for this host does not open it: store another one by `POST user/updateUserProviderToken`"
-            ))
-        }
-        GitError::Unauthorized { .. } | GitError::NotFound { .. } => Error::rule(format!(
-            "{err}; if it is private, store a token for its host by `POST user/updateUserProviderToken`"
-        )),
-        GitError::Unreachable { .. } | GitError::TimedOut { .. } => unreachable(err.to_string()),
-        GitError::Failed { .. }
-        | GitError::Moved { .. }
-        | GitError::CommitNotFound { .. }
-        | GitError::TooManyRefs { .. } => Error::rule(err.to_string()),
-        GitError::Cancelled { .. } => Error::unavailable("the server is stopping"),
-        GitError::Io { .. } => Error::internal(err),
-    }
-}
-
-fn unreachable(message: String) -> Error {
-    Error::unavailable(message).with_retry_after(30)
-}
-
 /// Cancels a task: at once when it waits, else as soon as everything of it has ended.
 pub(crate) async fn cancel_task(state: &AppState, caller: &Caller, cancel: &Cancel) -> Result<()> {
     let id = &cancel.task_id;
@@ -314,79 +253,6 @@ pub(crate) async fn cancel_task(state: &AppState, caller: &Caller, cancel: &Canc
             state.work.changed(id);
             info!(task.id = %id, user.id = %caller.user_id, "Asked task `{id}` to end");
             Ok(())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use flowcd_engine::git::GitError;
-
-    use super::refusal;
-
-    #[test]
-    fn each_failure_of_a_repository_has_its_answer() {
-        let url = || "https://git.example.com/o/r".to_owned();
-        let message = || "m".to_owned();
-        for (err, is_authenticated, status, part) in [
-            (
-                GitError::RefNotFound {
-                    url: url(),
-                    git_ref: "refs/heads/x".to_owned(),
-                },
-                false,
-                422,
-                "`ref`: ",
-            ),
-            (
-                GitError::Unauthorized {
-                    url: url(),
-                    message: message(),
-                },
-                false,
-                422,
-                "if it is private",
-            ),
-            (
-                GitError::Unauthorized {
-                    url: url(),
-                    message: message(),
-                },
-                true,
-                422,
-                "store another one",
-            ),
-            (
-                GitError::Unreachable {
-                    url: url(),
-                    message: message(),
-                },
-                false,
-                503,
-                "cannot reach",
-            ),
-            (
-                GitError::TimedOut {
-                    operation: "ls-remote",
-                    seconds: 30,
-                },
-                false,
-                503,
-                "30 seconds",
-            ),
-            (
-                GitError::Io {
-                    what: "cannot start git".to_owned(),
-                    source: std::io::Error::other("x"),
-                },
-                false,
-                500,
-                "log",
-            ),
-        ] {
-            let answer = refusal(err, is_authenticated);
-            assert_eq!(answer.code().status(), status, "{answer}");
-            assert!(answer.to_string().contains(part), "{answer}");
         }
     }
 }

@@ -6,14 +6,21 @@ use std::{
 };
 
 use flowcd_engine::{
-    git::{CommitId, RepoUrl, read_file},
+    git::{CommitId, GitRef, RepoUrl, read_file},
     inputs::{check_inputs, declared_inputs},
 };
-use flowcd_model::{application::Application, dispatch::Inputs, id::UserId, pipeline::InputSpec};
+use flowcd_model::{
+    application::Application,
+    dispatch::Inputs,
+    id::UserId,
+    pipeline::{InputSpec, PipelineInfo, PipelineQuery},
+};
 use tracing::debug;
 
 use crate::{
+    auth::Caller,
     error::{Error, Result},
+    service::{application::get_application, dispatch::PIPELINE_FILE, repository::resolve},
     state::AppState,
 };
 
@@ -39,6 +46,32 @@ struct Place {
     repo_url: String,
     commit: CommitId,
     file: String,
+}
+
+/// What the pipeline that a dispatch would run wants to be told, where it is at hand.
+pub(crate) async fn get_pipeline(
+    state: &AppState,
+    caller: &Caller,
+    query: PipelineQuery,
+) -> Result<PipelineInfo> {
+    let git_ref: GitRef = query
+        .git_ref
+        .parse()
+        .map_err(|err| Error::invalid("ref", err))?;
+    let given = query.commit_id.as_deref().filter(|it| !it.is_empty());
+    let given: Option<CommitId> = given
+        .map(|text| text.parse().map_err(|err| Error::invalid("commitId", err)))
+        .transpose()?;
+    let application = get_application(state, caller, &query.app_id).await?;
+    let commit = match given {
+        Some(commit) => commit,
+        None => resolve(state, &application, &git_ref).await?,
+    };
+    let inputs = declared(state, &application, &commit, PIPELINE_FILE).await;
+    Ok(PipelineInfo {
+        commit: commit.to_string(),
+        inputs: inputs.map(|inputs| inputs.to_vec()),
+    })
 }
 
 /// Refuses inputs that the pipeline does not take, where the pipeline of that commit is at hand: it may not be there,
@@ -92,9 +125,7 @@ async fn declared(
             Some(declared)
         }
         Ok(Err(error)) => {
-            debug!(
-                "Did not check the inputs of a dispatch, because the pipeline is not in order: {error}"
-            );
+            debug!("Cannot tell the inputs of a pipeline, which is not in order: {error}");
             None
         }
         Err(_) => None,
@@ -115,7 +146,7 @@ async fn read(state: &AppState, place: &Place) -> Option<(String, Vec<u8>)> {
             Ok(Some(text)) => return Some((name, text)),
             Ok(None) => {}
             Err(error) => {
-                debug!("Did not check the inputs of a dispatch: {error}");
+                debug!("Cannot tell the inputs of a pipeline: {error}");
                 return None;
             }
         }

@@ -6,9 +6,8 @@
 use std::{sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use flowcd_engine::git::{RepoUrl, list_refs};
+use flowcd_engine::git::{GitError, RepoUrl, list_refs};
 use flowcd_model::{
-    application::Application,
     delivery::{Delivered, DeliveryKind},
     id::AppId,
     time::Millis,
@@ -76,12 +75,9 @@ pub(crate) async fn look_at_due(state: &AppState) -> Result<()> {
         for (app_id, permit) in due.into_iter().zip(permits) {
             let state = state.clone();
             state.clone().looks.tasks.spawn(async move {
-                tokio::select! {
-                    looked = look_at(&state, &app_id) => if let Err(source) = looked {
-                        let causes = source.causes().unwrap_or_default();
-                        error!(app.id = %app_id, error = causes, "Cannot look at the repository of application `{app_id}`: {source}");
-                    },
-                    () = state.stopping.cancelled() => {}
+                if let Err(source) = look_at(&state, &app_id).await {
+                    let causes = source.causes().unwrap_or_default();
+                    error!(app.id = %app_id, error = causes, "Cannot look at the repository of application `{app_id}`: {source}");
                 }
                 drop(permit);
             });
@@ -94,151 +90,184 @@ async fn look_at(state: &AppState, app_id: &AppId) -> Result<()> {
     let Some(target) = state.store.webhook_target(app_id).await? else {
         return Ok(());
     };
-    let application = &target.application;
-    let look = Look::new(application);
+    let looking = Looking {
+        state,
+        look: Look::new(&target.application),
+        target,
+    };
+    let remembered = state.store.polled_refs(app_id).await?;
     // Before the host is asked: what it tells meanwhile may be newer than its answer.
-    let seen = seen(state, &look).await?;
-    let refs = match list(state, application).await? {
-        Ok(refs) => refs,
-        Err(problem) => {
-            if application.poll_problem.as_deref() != Some(&problem) {
+    let told = looking.told().await?;
+    match looking.list().await? {
+        Listed::Refs(refs) => looking.take(remembered, told, refs).await,
+        Listed::Problem(problem) => {
+            if looking.target.application.poll_problem.as_deref() != Some(&problem) {
                 warn!(app.id = %app_id, "Cannot look at the repository of application `{app_id}`: {problem}");
             }
-            let set = state.store.set_polled(&look, Millis::now(), Err(&problem));
-            return Ok(set.await?);
+            looking.end(Err(&problem)).await
         }
-    };
-    let remembered = match seen {
-        // What is there when looking begins was not pushed just now.
-        None => refs,
-        Some(seen) => match deliver(state, &target, &look, &seen, refs).await? {
-            Some(remembered) => remembered,
+        // The next start begins with a look.
+        Listed::Cancelled => Ok(()),
+    }
+}
+
+/// A look that is under way.
+struct Looking<'a> {
+    state: &'a AppState,
+    look: Look,
+    target: WebhookTarget,
+}
+
+/// What a repository answered.
+enum Listed {
+    Refs(Refs),
+    /// Nothing, and why.
+    Problem(String),
+    /// The server stops.
+    Cancelled,
+}
+
+impl Looking<'_> {
+    /// What the host told since the last look, the oldest first, as far as its answers must know it by now.
+    async fn told(&self) -> Result<Vec<(String, Option<String>)>> {
+        let Some(polled_time) = self.look.polled_time else {
+            return Ok(Vec::new());
+        };
+        let (from, until) = (polled_time.plus_ms(-LAG_MS), Millis::now().plus_ms(-LAG_MS));
+        let store = &self.state.store;
+        Ok(store.told_between(&self.look.app_id, from, until).await?)
+    }
+
+    /// Asks the repository for its refs.
+    async fn list(&self) -> Result<Listed> {
+        let (state, application) = (self.state, &self.target.application);
+        let url = match RepoUrl::parse(&application.repo_url, &state.repo_policy()) {
+            Ok(url) => url,
+            Err(err) => {
+                let problem = "the application's `repo_url` is not allowed any more";
+                return Ok(Listed::Problem(format!("{problem}: {err}")));
+            }
+        };
+        let provider = application.provider;
+        let accounts = state
+            .store
+            .provider_credentials(&application.user_id, provider)
+            .await?;
+        let credential = credential::for_repo(&url, provider, &application.owner, accounts);
+        let listing = list_refs(&url, credential.as_ref(), &state.stopping);
+        Ok(match listing.await {
+            Ok(refs) => {
+                let refs = refs.into_iter();
+                Listed::Refs(refs.map(|(name, it)| (name, it.to_string())).collect())
+            }
+            Err(GitError::Cancelled { .. }) => Listed::Cancelled,
+            // The engine sees to it that its messages hold no secrets.
+            Err(err) => Listed::Problem(cut(&err.to_string())),
+        })
+    }
+
+    /// Delivers what differs from what was there before, and remembers it.
+    async fn take(
+        &self,
+        remembered: Option<Refs>,
+        told: Vec<(String, Option<String>)>,
+        refs: Refs,
+    ) -> Result<()> {
+        let Some(remembered) = remembered else {
+            // What is there when looking begins was not pushed just now.
+            return self.end(Ok(Some(&refs))).await;
+        };
+        let handled = match self.deliver(&before(&remembered, told), &refs).await? {
+            Some(handled) => handled,
             // Somebody else has looked since, or nobody is to look any more.
             None => return Ok(()),
-        },
-    };
-    let set = state
-        .store
-        .set_polled(&look, Millis::now(), Ok(&remembered));
-    Ok(set.await?)
-}
-
-/// Where the refs pointed as far as anybody knows; `None` at the first look. A branch that moved away and came back
-/// between two looks is where it was, but the host told of it elsewhere.
-async fn seen(state: &AppState, look: &Look) -> Result<Option<Refs>> {
-    let Some(mut seen) = state.store.polled_refs(&look.app_id).await? else {
-        return Ok(None);
-    };
-    if let Some(polled_time) = look.polled_time {
-        let (from, until) = (polled_time.plus_ms(-LAG_MS), Millis::now().plus_ms(-LAG_MS));
-        for (git_ref, commit) in state.store.told_between(&look.app_id, from, until).await? {
-            match commit {
-                Some(commit) => seen.insert(git_ref, commit),
-                None => seen.remove(&git_ref),
-            };
-        }
-    }
-    Ok(Some(seen))
-}
-
-/// Asks the repository for its refs: those, or why there is no answer.
-async fn list(state: &AppState, application: &Application) -> Result<Result<Refs, String>> {
-    let url = match RepoUrl::parse(&application.repo_url, &state.repo_policy()) {
-        Ok(url) => url,
-        Err(err) => {
-            return Ok(Err(format!(
-                "the application's `repo_url` is not allowed any more: {err}"
-            )));
-        }
-    };
-    let provider = application.provider;
-    let accounts = state
-        .store
-        .provider_credentials(&application.user_id, provider)
-        .await?;
-    let credential = credential::for_repo(&url, provider, &application.owner, accounts);
-    Ok(match list_refs(&url, credential.as_ref()).await {
-        Ok(refs) => Ok(refs
-            .into_iter()
-            .map(|(name, commit)| (name, commit.to_string()))
-            .collect()),
-        // The engine sees to it that its messages hold no secrets.
-        Err(err) => Err(cut(&err.to_string())),
-    })
-}
-
-/// Delivers what differs from what was seen. Answers what to remember; `None` when the look counts no more.
-async fn deliver(
-    state: &AppState,
-    target: &WebhookTarget,
-    look: &Look,
-    seen: &Refs,
-    refs: Refs,
-) -> Result<Option<Refs>> {
-    let mut remembered = refs.clone();
-    let mut n_found = 0;
-    for (git_ref, after) in &refs {
-        let before = seen.get(git_ref).map(String::as_str);
-        if before == Some(after) {
-            continue;
-        }
-        if n_found == MAX_FOUND {
-            match before {
-                Some(before) => remembered.insert(git_ref.clone(), before.to_owned()),
-                None => remembered.remove(git_ref),
-            };
-            continue;
-        }
-        n_found += 1;
-        let found = Found {
-            git_ref,
-            before,
-            after,
         };
-        let app_id = &look.app_id;
-        match deliver_one(state, target, look, found).await? {
-            None => return Ok(None),
-            Some(delivered) if delivered.is_duplicate => {
+        self.end(Ok((handled != remembered).then_some(&handled)))
+            .await
+    }
+
+    async fn end(&self, outcome: std::result::Result<Option<&Refs>, &str>) -> Result<()> {
+        let store = &self.state.store;
+        Ok(store.set_polled(&self.look, Millis::now(), outcome).await?)
+    }
+
+    /// Delivers what differs from `seen`. Answers what to remember; `None` when the look counts no more.
+    async fn deliver(&self, seen: &Refs, refs: &Refs) -> Result<Option<Refs>> {
+        let mut handled = refs.clone();
+        let mut n_found = 0;
+        for (git_ref, after) in refs {
+            let before = seen.get(git_ref).map(String::as_str);
+            if before == Some(after) {
+                continue;
+            }
+            if n_found == MAX_FOUND {
+                match before {
+                    Some(before) => handled.insert(git_ref.clone(), before.to_owned()),
+                    None => handled.remove(git_ref),
+                };
+                continue;
+            }
+            n_found += 1;
+            let found = Found {
+                git_ref,
+                before,
+                after,
+            };
+            let Some(delivered) = self.deliver_one(found).await? else {
+                return Ok(None);
+            };
+            let app_id = &self.look.app_id;
+            if delivered.is_duplicate {
                 let id = &delivered.delivery_id;
                 info!(delivery.id = %id, app.id = %app_id, "Found `{git_ref}` at {after}, of which delivery `{id}` told");
+            } else {
+                told(self.state, app_id, DeliveryKind::Poll, &delivered);
             }
-            Some(delivered) => told(state, app_id, DeliveryKind::Poll, &delivered),
         }
+        Ok(Some(handled))
     }
-    Ok(Some(remembered))
+
+    async fn deliver_one(&self, found: Found<'_>) -> Result<Option<Delivered>> {
+        let WebhookTarget {
+            application,
+            secret,
+        } = &self.target;
+        let provider = application.provider;
+        let body = serde_json::to_vec(&found.body(application)).map_err(Error::internal)?;
+        let arrival = Arrival {
+            headers: found.headers(provider),
+            body: Bytes::from(body),
+            began: Instant::now(),
+        };
+        let incoming = Incoming {
+            headers: &arrival.headers,
+            body: &arrival.body,
+        };
+        let read = provider::read(provider, &incoming);
+        let filing = Filing {
+            application,
+            secret,
+            kind: DeliveryKind::Poll,
+            replay_of: None,
+        };
+        let (mut delivery, tasks) = filing.file(&arrival, &read);
+        delivery.key = key(&found, &self.look);
+        let store = &self.state.store;
+        Ok(store.record_polled(&self.look, delivery, tasks).await?)
+    }
 }
 
-async fn deliver_one(
-    state: &AppState,
-    target: &WebhookTarget,
-    look: &Look,
-    found: Found<'_>,
-) -> Result<Option<Delivered>> {
-    let WebhookTarget {
-        application,
-        secret,
-    } = target;
-    let provider = application.provider;
-    let body = serde_json::to_vec(&found.body(application)).map_err(Error::internal)?;
-    let arrival = Arrival {
-        headers: found.headers(provider),
-        body: Bytes::from(body),
-        began: Instant::now(),
-    };
-    let incoming = Incoming {
-        headers: &arrival.headers,
-        body: &arrival.body,
-    };
-    let read = provider::read(provider, &incoming);
-    let filing = Filing {
-        application,
-        secret,
-        kind: DeliveryKind::Poll,
-        replay_of: None,
-    };
-    let (mut delivery, tasks) = filing.file(&arrival, &read);
-    delivery.key = key(&found, look);
-    Ok(state.store.record_polled(look, delivery, tasks).await?)
+/// Where the refs pointed before, as far as anybody knows. One that moved away and came back between two looks is
+/// where it was, but the host told of it elsewhere.
+fn before(remembered: &Refs, told: Vec<(String, Option<String>)>) -> Refs {
+    let mut refs = remembered.clone();
+    for (git_ref, commit) in told {
+        match commit {
+            Some(commit) => refs.insert(git_ref, commit),
+            None => refs.remove(&git_ref),
+        };
+    }
+    refs
 }
 
 /// What makes a find the same as another one: whoever goes on from the same look finds the same. A branch that comes
@@ -254,7 +283,7 @@ mod tests {
     use flowcd_model::{id::AppId, time::Millis};
     use flowcd_store::Look;
 
-    use super::{Found, key};
+    use super::{Found, before, key};
 
     #[test]
     fn a_find_is_the_same_for_whoever_goes_on_from_the_same_look() {
@@ -272,5 +301,24 @@ mod tests {
         assert_eq!(first, "poll:refs/heads/main:abc:17");
         assert_eq!(key(&found(None), &look(17)), first);
         assert_ne!(key(&found(Some("x")), &look(18)), first);
+    }
+
+    #[test]
+    fn what_the_host_told_since_a_look_is_where_the_refs_were_before_the_next_one() {
+        let refs = |refs: &[(&str, &str)]| {
+            let owned = |(name, commit): &(&str, &str)| ((*name).to_owned(), (*commit).to_owned());
+            refs.iter().map(owned).collect()
+        };
+        let told = vec![
+            ("main".to_owned(), Some("b".to_owned())),
+            ("gone".to_owned(), None),
+            ("new".to_owned(), Some("n".to_owned())),
+            ("main".to_owned(), Some("c".to_owned())),
+        ];
+        let remembered = refs(&[("gone", "g"), ("main", "a"), ("other", "o")]);
+        assert_eq!(
+            before(&remembered, told),
+            refs(&[("main", "c"), ("new", "n"), ("other", "o")])
+        );
     }
 }

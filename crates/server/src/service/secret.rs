@@ -1,6 +1,6 @@
 //! Secrets and variables as they come in.
 
-use flowcd_model::secret::{Secrets, is_secret_name};
+use flowcd_model::secret::{SecretChanges, Secrets, is_secret_name};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
@@ -30,6 +30,15 @@ pub(crate) fn check_secrets(field: &str, secrets: &Secrets) -> Result<()> {
         check_value(&field, value)?;
     }
     Ok(())
+}
+
+/// Checks a change of secrets; the names of those that go may be any.
+pub(crate) fn check_secret_changes(field: &str, changes: &SecretChanges) -> Result<()> {
+    let set = changes.0.iter().filter_map(|(name, value)| {
+        let value = value.as_ref()?;
+        Some((name.clone(), value.clone()))
+    });
+    check_secrets(field, &Secrets(set.collect()))
 }
 
 /// Checks an application's variables.

@@ -1,6 +1,8 @@
 //! Users, their sessions, their secrets and their tokens for Git hosts.
 //!
-//! Users are made by the operator, on the machine of the data folder; there is no open sign-up.
+//! Users are made by administrators, or by the operator on the machine of the data folder; there is no open sign-up.
+
+pub(crate) mod admin;
 
 use std::{io::Write, net::IpAddr};
 
@@ -8,16 +10,16 @@ use anyhow::Context;
 use flowcd_model::{
     application::Provider,
     secret::SecretNames,
-    user::{Login, NewProviderToken, User, UserInfo, UserSecretsPatch},
+    user::{Login, NewProviderToken, PasswordChange, User, UserInfo, UserSecretsPatch},
 };
 use flowcd_store::Store;
 use rand::{RngExt, distr::Alphanumeric};
 use secrecy::{ExposeSecret, SecretString};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     auth::{Caller, Credential, SESSION_TTL_MS},
-    config::Config,
+    config::{self, Config, MAX_PASSWORD_BYTES},
     error::{Error, Result},
     host::{Account, HostError},
     service::{
@@ -31,14 +33,17 @@ use crate::{
 pub const ADMIN: &str = "admin";
 const ADMIN_PASSWORD_CHARS: usize = 20;
 const MAX_USERNAME_CHARS: usize = 50;
-const MAX_PASSWORD_BYTES: usize = 4_096;
 const MAX_PROVIDER_TOKEN_CHARS: usize = 4_096;
 /// The longest name of an account on a Git host.
 const MAX_ACCOUNT_CHARS: usize = 255;
 
-/// Makes the user `admin` when there is no user at all. A password made up for him is told on the terminal, this once.
+/// Makes the user `admin`, an administrator, when there is no user at all. A password made up for him is told on the terminal, this once.
 pub async fn ensure_admin(store: &Store, config: &Config) -> anyhow::Result<()> {
-    if !store.list_users().await?.is_empty() {
+    let users = store.list_users().await?;
+    if !users.is_empty() {
+        if !users.iter().any(|user| user.is_admin && !user.is_disabled) {
+            warn!("There is no administrator; `flowcd-server user promote NAME` makes a user one");
+        }
         return Ok(());
     }
     let (password, made_up) = match &config.admin_password {
@@ -48,7 +53,7 @@ pub async fn ensure_admin(store: &Store, config: &Config) -> anyhow::Result<()> 
             (SecretString::from(password.as_str()), Some(password))
         }
     };
-    match store.create_user(ADMIN, &password).await {
+    match store.create_admin(ADMIN, &password).await {
         Ok(user) => info!(user.id = %user.id, "Made the user `{ADMIN}`"),
         // Another server on the same database was faster, and its password counts.
         Err(flowcd_store::Error::DuplicateUser) => return Ok(()),
@@ -75,19 +80,36 @@ fn random_password() -> String {
 
 /// Makes a user.
 pub async fn create_user(store: &Store, username: &str, password: &SecretString) -> Result<User> {
+    check_username(username)?;
+    made(username, store.create_user(username, password).await)
+}
+
+/// Makes an administrator.
+pub async fn create_admin(store: &Store, username: &str, password: &SecretString) -> Result<User> {
+    check_username(username)?;
+    made(username, store.create_admin(username, password).await)
+}
+
+fn check_username(username: &str) -> Result<()> {
     let is_name = (1..=MAX_USERNAME_CHARS).contains(&username.len())
         && username
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-    if !is_name {
-        return Err(Error::rule(format!(
+    match is_name {
+        true => Ok(()),
+        false => Err(Error::rule(format!(
             "a user's name is 1 to {MAX_USERNAME_CHARS} letters, digits, `-` and `_`"
-        )));
+        ))
+        .with_field("username")),
     }
-    match store.create_user(username, password).await {
+}
+
+fn made(username: &str, outcome: flowcd_store::Result<User>) -> Result<User> {
+    match outcome {
         Err(flowcd_store::Error::DuplicateUser) => Err(Error::conflict(format!(
             "用户名已存在 (there is a user `{username}` already)"
-        ))),
+        ))
+        .with_field("username")),
         outcome => Ok(outcome?),
     }
 }
@@ -107,6 +129,18 @@ pub async fn disable_user(store: &Store, username: &str) -> Result<User> {
 /// Lets a user in again.
 pub async fn enable_user(store: &Store, username: &str) -> Result<User> {
     let user = store.enable_user(username).await?;
+    user.ok_or_else(|| absent(username))
+}
+
+/// Makes a user an administrator.
+pub async fn promote_user(store: &Store, username: &str) -> Result<User> {
+    let user = store.promote_user(username).await?;
+    user.ok_or_else(|| absent(username))
+}
+
+/// Makes an administrator a user like any other. The operator can make the next one, so it may be the last.
+pub async fn demote_user(store: &Store, username: &str) -> Result<User> {
+    let user = store.demote_user(username).await?;
     user.ok_or_else(|| absent(username))
 }
 
@@ -151,11 +185,49 @@ pub(crate) async fn logout(state: &AppState, caller: &Caller) -> Result<()> {
     }
 }
 
+/// Changes the caller's password, for whoever knows the present one: a session that was left open or a token that was
+/// found is not enough. His other sessions end; his tokens stay.
+pub(crate) async fn change_password(
+    state: &AppState,
+    caller: &Caller,
+    address: Option<IpAddr>,
+    change: PasswordChange,
+) -> Result<()> {
+    let user = state.store.user(&caller.user_id).await?;
+    let user = user.ok_or_else(nobody)?;
+    config::password(change.new_password.clone())
+        .map_err(|problem| Error::invalid("newPassword", problem))?;
+    // What is tried here counts as if it were tried at the login.
+    state.logins.attempt(address, &user.username)?;
+    // No 401, which would say that the session has ended.
+    let refused = || Error::invalid("oldPassword", "密码不正确 (it is not your password)");
+    if change.old_password.len() > MAX_PASSWORD_BYTES {
+        return Err(refused());
+    }
+    let session = match &caller.credential {
+        Credential::Token(_) => None,
+        Credential::Session(cookie) => Some(cookie),
+    };
+    let is_changed = {
+        let _permit = state.logins.hashing.acquire().await;
+        let changing = state.store.change_password(&user.id, change, session);
+        changing.await?
+    };
+    if !is_changed {
+        return Err(refused());
+    }
+    info!(user.id = %user.id, "User `{}` changed his password", user.username);
+    Ok(())
+}
+
+fn nobody() -> Error {
+    Error::not_found("当前用户信息不存在 (there is no such user)")
+}
+
 /// What the caller is told of himself.
 pub(crate) async fn get_user_info(state: &AppState, caller: &Caller) -> Result<UserInfo> {
     let info = state.store.user_info(&caller.user_id).await?;
-    let info =
-        info.ok_or_else(|| Error::not_found("当前用户信息不存在 (there is no such user)"))?;
+    let info = info.ok_or_else(nobody)?;
     Ok(UserInfo {
         csrf_token: caller.csrf_token(),
         ..info

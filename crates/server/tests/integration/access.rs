@@ -8,13 +8,23 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 /// The operations that anybody may call. A new one is a decision, and so a change of this list.
-const PUBLIC: [&str; 6] = [
+const PUBLIC: [&str; 8] = [
     "GET /healthz",
     "GET /metrics",
     "GET /openapi.json",
     "GET /readyz",
     "GET /version",
     "POST /api/auth/account/login",
+    // What hosts send is signed, and without a good signature nothing happens.
+    "POST /api/common/webhookTriggered",
+    "POST /api/hooks/{appId}",
+];
+
+/// The operations for administrators. A new one is a decision, too.
+const FOR_ADMINS: [&str; 3] = [
+    "GET /api/users/list",
+    "POST /api/users/create",
+    "POST /api/users/update",
 ];
 
 struct Operation {
@@ -154,6 +164,7 @@ fn ids(
             "appId" | "id" => query.push((name.clone(), app.to_owned())),
             "taskId" => query.push((name.clone(), task.to_owned())),
             "stepCount" => query.push((name.clone(), "1".to_owned())),
+            "ref" => query.push((name.clone(), "refs/heads/main".to_owned())),
             _ => {}
         }
     }
@@ -169,6 +180,41 @@ fn ids(
         _ => Value::Null,
     };
     Some((query, body))
+}
+
+on_both! {
+    async fn what_is_for_administrators_refuses_everybody_else(database) {
+        let server = Server::start(database).await;
+        server.user("mallory").await;
+        let token = server.token("mallory", -1).await;
+        let mallory = server.client(&token).get_user_info().await.expect("the user");
+        assert!(!mallory.is_admin);
+        let http = http();
+        let mut refused = BTreeSet::new();
+        for operation in operations() {
+            let body = match operation.path.as_str() {
+                "/api/users/create" => json!({"username": "second", "password": "a-long-password", "isAdmin": true}),
+                "/api/users/update" => json!({"id": mallory.id, "isAdmin": true}),
+                _ => json!({}),
+            };
+            let mut request = http.request(operation.method.clone(), server.url(&operation.path)).header("cd_token", &token);
+            if operation.has_body {
+                request = request.json(&body);
+            }
+            let answer = request.send().await.expect("an answer");
+            if answer.status() == 403 {
+                let problem: Value = answer.json().await.expect("JSON");
+                assert_eq!(problem["code"], "NoPermission", "{}", operation.name);
+                refused.insert(operation.name.clone());
+            }
+        }
+        let refused: Vec<&str> = refused.iter().map(String::as_str).collect();
+        assert_eq!(refused, FOR_ADMINS, "what only administrators may do has changed");
+        let users = server.admin().await.list_users().await.expect("the list");
+        let admins: Vec<&str> = users.iter().filter(|user| user.is_admin).map(|user| user.username.as_str()).collect();
+        assert_eq!((users.len(), admins), (2, vec!["admin"]));
+        server.stop().await;
+    }
 }
 
 on_both! {

@@ -60,7 +60,7 @@ on_both! {
         let server = Server::start(database).await;
         let client = server.admin().await;
         let secrets = [("SHARED", "user-level-secret"), ("BOTH", "value-of-the-user")].map(|(name, value)| (name.to_owned(), value.to_owned()));
-        client.update_user_secrets(&UserSecretsPatch { secrets: flowcd_model::secret::Secrets(secrets.into()), is_added: false }).await.expect("secrets are kept");
+        client.update_user_secrets(&UserSecretsPatch { secrets: flowcd_model::secret::Secrets(secrets.into()), is_added: false, removed: Vec::new() }).await.expect("secrets are kept");
         let repo = Repo::with_pipeline("steps:\n  - run: |\n      echo \"$S $B\"\n      test \"$S\" = user-level-secret && test \"$B\" = value-of-the-app\n    env:\n      S: ${{ secrets.SHARED }}\n      B: ${{ secrets.BOTH }}\n");
         let app = create_app_with(&client, &repo, &[("BOTH", "value-of-the-app")]).await;
         let task = dispatch(&client, &app).await;
@@ -112,6 +112,11 @@ on_both! {
         let second = deploy(&client, &app).await;
         let latest = client.get_application(&app).await.expect("the application").latest_task.expect("a latest task");
         assert_eq!((latest.task_id, latest.completed, latest.status), (second.id.clone(), true, TaskStatus::Success));
+        assert_eq!((latest.number, latest.trigger_type), (Some(2), Some(second.trigger_type)));
+        assert_eq!(
+            (latest.time, latest.started_time, latest.finished_time),
+            (Some(second.created_time), second.started_time, second.finished_time)
+        );
         let page = client.list_tasks(&TaskQuery::new(app.clone())).await.expect("the list");
         assert_eq!(page.total_count, 2);
         assert_eq!(page.result.iter().map(|task| &task.id).collect::<Vec<_>>(), [&second.id, &first.id]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowcd_client::IdempotencyKey;
-use flowcd_model::{envelope::Code, id::TaskId, task::TaskQuery};
+use flowcd_model::{envelope::Code, id::TaskId, repository::NamedCommit, task::TaskQuery};
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -87,6 +87,35 @@ on_both! {
         check("refs/heads/main", None, format!("refs/heads/main main  {new}\n")).await;
         check("refs/tags/v1", None, format!("refs/tags/v1  v1 {old}\n")).await;
         check("refs/heads/main", Some(&old), format!("refs/heads/main main  {old}\n")).await;
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn what_can_be_deployed_is_listed_with_its_commits(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let repo = Repo::with_pipeline("steps:\n  - run: 'true'\n");
+        let old = repo.git(&["rev-parse", "HEAD"]);
+        repo.git(&["tag", "--annotate", "--message", "release", "v1.9"]);
+        let new = repo.commit(&[("file", "x")], "Second commit");
+        repo.git(&["tag", "v1.10"]);
+        repo.git(&["branch", "a/topic", &old]);
+        let app = create_app(&client, &repo).await;
+        let refs = client.list_refs(&app).await.expect("the refs");
+        let pairs = |list: &[NamedCommit]| list.iter().map(|it| (it.name.clone(), it.commit.clone())).collect::<Vec<_>>();
+        let pair = |name: &str, commit: &String| (name.to_owned(), commit.clone());
+        assert_eq!(refs.default_branch.as_deref(), Some("main"));
+        assert_eq!(pairs(&refs.branches), [pair("main", &new), pair("a/topic", &old)]);
+        assert_eq!(pairs(&refs.tags), [pair("v1.10", &new), pair("v1.9", &old)]);
+        assert_eq!((refs.total_branches, refs.total_tags), (2, 2));
+
+        let gone = client.create_application(&application("gone", "file:///no/such/repository")).await.expect("made").id;
+        let error = client.list_refs(&gone).await.expect_err("there is no such repository");
+        assert_eq!(error.code(), Some(Code::Invalid), "{error}");
+        let away = client.create_application(&application("away", "http://127.0.0.1:1/away.git")).await.expect("made").id;
+        let answer = http().get(server.url(&format!("/api/flow/application/refs?appId={away}"))).header("cd_token", server.token("admin", -1).await).send().await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), answer.headers().contains_key("retry-after")), (503, true));
         server.stop().await;
     }
 }

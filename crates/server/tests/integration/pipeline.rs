@@ -6,6 +6,7 @@ use flowcd_client::Client;
 use flowcd_model::{
     dispatch::Inputs,
     id::AppId,
+    pipeline::{InputType, PipelineQuery},
     task::{TaskQuery, TaskStatus},
 };
 use serde_json::{Value, json};
@@ -69,6 +70,54 @@ on_both! {
         assert_eq!(followed.log(1), "staging 3\n");
         let task = client.get_task(&task).await.expect("the task");
         assert_eq!(task.inputs, inputs(json!({"target": "staging", "replicas": "3"})).expect("inputs"));
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn declared_inputs_are_told_where_the_pipeline_is_at_hand(database) {
+        let server = Server::start(database).await;
+        let (client, other) = (server.admin().await, server.user("other").await);
+        let repo = Repo::with_pipeline(DECLARED);
+        let app = create_app(&client, &repo).await;
+        let commit = repo.git(&["rev-parse", "HEAD"]);
+        let query = |app: &AppId, commit_id: Option<&str>| PipelineQuery {
+            app_id: app.clone(),
+            git_ref: "refs/heads/main".to_owned(),
+            commit_id: commit_id.map(str::to_owned),
+        };
+        let told = client.get_pipeline(&query(&app, None)).await.expect("an answer");
+        assert_eq!((told.commit.as_str(), told.inputs), (commit.as_str(), None), "nobody has fetched it yet");
+        let mut call = manual(&app, "refs/heads/main");
+        call.inputs = inputs(json!({"target": "staging"}));
+        let task = client.dispatch_task(&call).await.expect("accepted").task_id;
+        finished(&client, &task).await;
+        for commit_id in [None, Some(commit.as_str())] {
+            let told = client.get_pipeline(&query(&app, commit_id)).await.expect("an answer");
+            assert_eq!(told.commit, commit);
+            let declared = told.inputs.expect("the inputs");
+            let kinds: Vec<_> = declared.iter().map(|input| (input.name.as_str(), input.input_type, input.is_required)).collect();
+            assert_eq!(kinds, [("target", InputType::Choice, true), ("replicas", InputType::Number, false)]);
+            assert_eq!(declared[0].options, ["staging", "production"]);
+        }
+        // Another user has mirrors of his own.
+        let theirs = create_app(&other, &repo).await;
+        let told = other.get_pipeline(&query(&theirs, Some(&commit))).await.expect("an answer");
+        assert_eq!(told.inputs, None);
+        for (git_ref, commit_id, field) in [
+            ("main", None, "ref"),
+            ("refs/heads/absent", None, "ref"),
+            ("refs/heads/main", Some("abc"), "commitId"),
+        ] {
+            let query = PipelineQuery { git_ref: git_ref.to_owned(), ..query(&app, commit_id) };
+            let error = client.get_pipeline(&query).await.expect_err("refused");
+            let api = error.api().expect("an answer of the server");
+            assert_eq!((api.status, api.field.as_deref()), (422, Some(field)), "{git_ref}");
+        }
+        repo.commit(&[("serverless-pipeline.yaml", "steps:\n  - run: 'true'\n")], "No inputs");
+        deploy(&client, &app).await;
+        let told = client.get_pipeline(&query(&app, None)).await.expect("an answer");
+        assert_eq!(told.inputs, Some(Vec::new()));
         server.stop().await;
     }
 }

@@ -1,6 +1,9 @@
 //! Looks at repositories: what is pushed without a webhook is deployed, and what is told twice is deployed once.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use flowcd_client::Client;
@@ -14,6 +17,7 @@ use flowcd_model::{
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use tokio::net::TcpListener;
 
 use crate::support::*;
 
@@ -180,22 +184,6 @@ on_both! {
 }
 
 on_both! {
-    async fn a_push_that_a_webhook_and_a_look_tell_at_the_same_time_is_deployed_once(database) {
-        let server = Server::start(database).await;
-        let client = server.admin().await;
-        let repo = Repo::with_pipeline(PIPELINE);
-        let app = polled(&client, &repo).await;
-        for n in 1..=5 {
-            let commit = repo.commit(&[("a", &n.to_string())], "At once");
-            let id = format!("guid-{n}");
-            tokio::join!(look(&server, &client, &app.id), send_push(&server, &app, &commit, &id));
-            assert_eq!(n_tasks(&client, &app.id).await, n);
-        }
-        server.stop().await;
-    }
-}
-
-on_both! {
     async fn a_push_while_no_server_runs_is_found_after_the_start(database) {
         let server = Server::start(database).await;
         let client = server.admin().await;
@@ -301,5 +289,38 @@ on_both! {
         let error = client.raw("POST", "application/update", Some(body)).await.expect_err("refused");
         assert_eq!(error.code(), Some(Code::Invalid), "{error}");
         server.stop().await;
+    }
+}
+
+on_both! {
+    async fn a_host_that_hangs_keeps_nobody_from_being_looked_at_or_from_stopping(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let repo = Repo::with_pipeline(PIPELINE);
+        let app = polled(&client, &repo).await.id;
+        // Connections are taken, and nobody ever answers them.
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = silent.local_addr().expect("its address");
+        for n in 0..4 {
+            let mut new = application(&format!("hangs-{n}"), &format!("http://{address}/hangs"));
+            new.poll_seconds = Some(30);
+            client.create_application(&new).await.expect("made");
+        }
+        within("a look at the silent host", silent.accept()).await.expect("a connection");
+        for n in 1..=3 {
+            repo.commit(&[("a", &n.to_string())], "Push");
+            look(&server, &client, &app).await;
+            assert_eq!(n_tasks(&client, &app).await, n);
+        }
+        let began = Instant::now();
+        server.stop().await;
+        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+        let left: Vec<String> = fs::read_dir("/proc")
+            .expect("/proc")
+            .flatten()
+            .filter_map(|entry| fs::read_to_string(entry.path().join("cmdline")).ok())
+            .filter(|arguments| arguments.contains(&address.to_string()))
+            .collect();
+        assert_eq!(left, Vec::<String>::new());
     }
 }

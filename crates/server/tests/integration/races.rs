@@ -155,7 +155,7 @@ on_both! {
         let client = server.admin().await;
         let add = async |from: u32| {
             let secrets = (from..from + 100).map(|n| (format!("S{n}"), "value".to_owned())).collect();
-            let patch = UserSecretsPatch { secrets: flowcd_model::secret::Secrets(secrets), is_added: true };
+            let patch = UserSecretsPatch { secrets: flowcd_model::secret::Secrets(secrets), is_added: true, removed: Vec::new() };
             client.update_user_secrets(&patch).await
         };
         add(0).await.expect("kept");

@@ -86,11 +86,17 @@ on_both! {
         // Without the token the host lets nobody in, and the refusal says what to do.
         let error = client.dispatch_task(&manual(&app, "refs/heads/main")).await.expect_err("no token yet");
         assert_eq!(error.code(), Some(Code::Invalid), "{error}");
+        let error = client.list_refs(&app).await.expect_err("no token yet");
+        assert!(error.to_string().contains("updateUserProviderToken"), "{error}");
         let origin = host.url("");
         let account = NewProviderToken { token: TOKEN.to_owned(), provider: Provider::Git, url: Some(origin), username: Some("deployer".to_owned()), check_token: None };
         client.update_provider_token(&account).await.expect("kept");
 
         let watch = ArgumentWatch::start();
+        let refs = client.list_refs(&app).await.expect("the refs");
+        let names: Vec<&str> = refs.branches.iter().map(|branch| branch.name.as_str()).collect();
+        assert_eq!(names, ["main", "release"]);
+        assert_eq!((refs.tags[0].name.as_str(), &refs.tags[0].commit), ("v100", &commits[99]));
         let check = async |git_ref: &str, commit: Option<&str>, expected: &str, content: &str| {
             let mut call = manual(&app, git_ref);
             call.commit_id = commit.map(str::to_owned);

@@ -203,6 +203,8 @@ pub(crate) fn http() -> reqwest::Client {
     install_tls();
     reqwest::Client::builder()
         .no_proxy()
+        // The system's certificates take long to read, and nothing here is asked by https.
+        .tls_certs_only([])
         .build()
         .expect("an HTTP client")
 }

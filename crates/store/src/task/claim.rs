@@ -195,7 +195,8 @@ fn claim(
         .returning(TaskRow::as_returning())
         .get_result(conn))?;
     let pipeline_file = claimed.pipeline_file.clone();
-    let (app_id, latest) = (claimed.app_id.clone(), claimed.latest(TaskStatus::Running)?);
+    let latest = claimed.latest(TaskStatus::Running, now)?;
+    let app_id = claimed.app_id.clone();
     let number = claimed.number;
     let task = claimed.read()?;
     tally::count(conn, &app_id, Some(&row.status), Some(TaskStatus::Running))?;

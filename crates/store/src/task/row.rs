@@ -2,6 +2,7 @@
 
 use diesel::{Queryable, Selectable};
 use flowcd_model::{
+    event::{HostEvent, Pusher},
     step::Step,
     task::{LatestTask, Task, TaskStatus},
     time::Millis,
@@ -126,10 +127,22 @@ impl TaskRow {
         })
     }
 
-    /// What the application remembers of the task once it has this status.
-    pub(super) fn latest(&self, status: TaskStatus) -> Result<LatestTask> {
+    /// What the application remembers of the task once it has this status, which it has had since `now` when it is
+    /// final.
+    pub(super) fn latest(&self, status: TaskStatus, now: Millis) -> Result<LatestTask> {
+        let event = self.event.as_deref().map(serde_json::from_str::<HostEvent>);
         Ok(LatestTask {
             task_id: self.row_id().text("id", self.id.clone())?,
+            number: Some(self.number),
+            // These two are left out where they cannot be read: a task that is broken shows its end all the same.
+            trigger_type: self.trigger_type.parse().ok(),
+            pusher: match event {
+                Some(Ok(event)) => event.pusher,
+                Some(Err(_)) | None => Pusher::default(),
+            },
+            time: Some(Millis(self.created_time)),
+            started_time: self.started_time.map(Millis),
+            finished_time: status.is_final().then_some(now),
             commit: self.commit_id.clone(),
             message: self.message.clone(),
             git_ref: self.git_ref.clone(),

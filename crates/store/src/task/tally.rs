@@ -78,7 +78,7 @@ pub(super) fn show_latest(
     status: TaskStatus,
     now: Millis,
 ) -> Result<()> {
-    match row.latest(status) {
+    match row.latest(status, now) {
         Ok(latest) => show(conn, &row.app_id, row.number, &latest, now),
         // An unreadable task must still come to its end.
         Err(err) if err.is_corrupt_row() => {

@@ -141,6 +141,7 @@ impl Store {
                 false => BTreeMap::new(),
             };
             values.extend(patch.secrets.0.clone());
+            values.retain(|name, _| !patch.removed.contains(name));
             // Here and not before, because what is added bit by bit counts together.
             if values.len() > MAX_SECRETS {
                 return Err(Error::OutOfRange("data.secrets"));

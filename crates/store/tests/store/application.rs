@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use flowcd_model::{
     application::{ApplicationPatch, Provider},
     id::{AppId, UserId},
-    secret::{SecretNames, Secrets},
+    secret::{SecretChanges, SecretNames, Secrets},
     trigger::TriggerSpec,
 };
 use flowcd_store::{AppDeletion, Error, WebhookSecret, WebhookSecrets};
@@ -112,6 +112,22 @@ on_both! {
         assert_eq!(updated.trigger_spec, made.trigger_spec, "an empty trigger is ignored");
         assert_eq!(updated.envs, Some(serde_json::Map::new()));
         assert_eq!(db.see_app(&made).await, updated);
+    }
+
+    async fn secrets_are_set_and_removed_one_by_one(db: &TestDb) {
+        let user = db.user("ada").await;
+        let mut insert = new_app(&user.id, "hello");
+        insert.new.secrets = secrets(&[("GOES", "1"), ("STAYS", "2")]);
+        let made = db.store.create_application(insert, None).await.expect("made");
+        let changes = [("GOES", None), ("NEW", Some("hush".to_owned())), ("NOWHERE", None)];
+        let changes = changes.map(|(name, value)| (name.to_owned(), value));
+        let patch = ApplicationPatch {
+            secret_changes: Some(SecretChanges(changes.into())),
+            ..ApplicationPatch::new(made.id.clone())
+        };
+        assert!(!format!("{patch:?}").contains("hush"), "a value is shown");
+        let updated = db.store.update_application(&user.id, patch, None).await.expect("no error").expect("it is there");
+        assert_eq!(updated.secrets, names(&["NEW", "STAYS"]));
     }
 
     async fn a_stored_webhook_secret_outlives_every_update(db: &TestDb) {

@@ -23,7 +23,7 @@ fn secrets(pairs: &[(&str, &str)]) -> Secrets {
 on_both! {
     async fn the_oldest_task_is_claimed_first_with_all_that_it_needs(db: &TestDb) {
         let user = db.user("ada").await;
-        let patch = UserSecretsPatch { secrets: secrets(&[("A", "user's"), ("B", "user's")]), is_added: true };
+        let patch = UserSecretsPatch { secrets: secrets(&[("A", "user's"), ("B", "user's")]), is_added: true, removed: Vec::new() };
         db.store.patch_user_secrets(&user.id, patch).await.expect("no error");
         for (provider, origin) in [
             (Provider::Github, "https://github.com"),
@@ -93,6 +93,11 @@ on_both! {
         assert!(seen.finished_time.is_some());
         let latest = db.see_app(&app).await.latest_task.expect("a newest task");
         assert_eq!((latest.status, latest.completed), (TaskStatus::Failure, true));
+        assert_eq!((latest.number, latest.trigger_type), (Some(seen.number), Some(seen.trigger_type)));
+        assert_eq!(
+            (latest.time, latest.started_time, latest.finished_time),
+            (Some(seen.created_time), seen.started_time, seen.finished_time)
+        );
         db.check_counts().await;
     }
 

@@ -12,7 +12,7 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgre
 
 /// What is in the database after the migration of this name, so that the next one has rows to keep. A migration
 /// without an entry fails the test.
-const SAMPLES: [(&str, &str); 3] = [(
+const SAMPLES: [(&str, &str); 4] = [(
     "2026-11-23-000000_foundation",
     "INSERT INTO users (id, username, password_hash, secret_names, created_time, updated_time)
         VALUES ('user0000', 'ada', '$argon2id$', '{\"KEY\":\"***\"}', 1, 2);
@@ -49,6 +49,10 @@ const SAMPLES: [(&str, &str); 3] = [(
         10, 1);
     INSERT INTO schedules VALUES ('app00000', 'hash', 5);
     INSERT INTO status_reports VALUES ('task0002', 'pending', NULL, 0, 1, NULL);",
+), (
+    "2026-11-29-010000_administrators",
+    "INSERT INTO users (id, username, password_hash, is_admin, created_time, updated_time)
+        VALUES ('user0001', 'eve', '$argon2id$', TRUE, 1, 2);",
 )];
 
 /// Binary columns take text in PostgreSQL; SQLite wants them said.
@@ -116,6 +120,61 @@ fn both_databases_have_the_same_migrations() {
     let sqlite = names::<diesel::sqlite::Sqlite>(&SQLITE);
     assert_eq!(sqlite, names::<diesel::pg::Pg>(&POSTGRES));
     assert_eq!(sqlite.len(), SAMPLES.len());
+}
+
+/// Makes these users before there were administrators, and answers who is one afterwards.
+fn admins_of(place: &Place, users: &str) -> Vec<String> {
+    fn up_to<DB: Backend>(
+        conn: &mut impl MigrationHarness<DB>,
+        source: EmbeddedMigrations,
+        is_before: bool,
+    ) {
+        let migrations = MigrationSource::<DB>::migrations(&source).expect("migrations");
+        // Makes the table that says which ones were run.
+        conn.applied_migrations().expect("an answer");
+        let name = |migration: &dyn Migration<DB>| migration.name().to_string();
+        for migration in &migrations {
+            let is_older = *name(migration.as_ref()) < *"2026-11-29-010000_administrators";
+            if is_older == is_before {
+                conn.run_migration(migration.as_ref()).expect("it goes up");
+            }
+        }
+    }
+    let migrate = |raw: &mut Raw, is_before| match raw {
+        Raw::Sqlite(conn) => up_to(conn, SQLITE, is_before),
+        Raw::Postgres(conn) => up_to(conn, POSTGRES, is_before),
+    };
+    let mut raw = place.raw();
+    migrate(&mut raw, true);
+    raw.execute(&format!(
+        "INSERT INTO users (id, username, password_hash, is_disabled, created_time, updated_time) VALUES {users}"
+    ));
+    migrate(&mut raw, false);
+    let admins = raw.column("SELECT username AS value FROM users WHERE is_admin ORDER BY username");
+    admins.into_iter().flatten().collect()
+}
+
+#[test]
+fn one_of_the_users_so_far_becomes_an_administrator() {
+    for (users, expected) in [
+        (
+            "('user0000', 'ada', 'x', FALSE, 1, 1), ('user0001', 'admin', 'x', FALSE, 2, 2)",
+            "admin",
+        ),
+        (
+            "('user0001', 'ada', 'x', FALSE, 2, 2), ('user0000', 'eve', 'x', FALSE, 1, 1)",
+            "eve",
+        ),
+        // One who may come in.
+        (
+            "('user0000', 'admin', 'x', TRUE, 1, 1), ('user0001', 'ada', 'x', FALSE, 2, 2)",
+            "ada",
+        ),
+    ] {
+        for place in [Place::sqlite(), Place::postgres()] {
+            assert_eq!(admins_of(&place, users), [expected], "{users}");
+        }
+    }
 }
 
 on_both! {

@@ -5,6 +5,7 @@ use flowcd_model::{
     time::Millis,
 };
 use flowcd_store::{Look, Refs};
+use tokio::task::JoinSet;
 
 use crate::{
     delivery::push,
@@ -60,20 +61,23 @@ on_both! {
     async fn what_was_seen_is_kept_until_polling_ends(db: &TestDb) {
         let app = polled(db, 60).await;
         assert_eq!(db.store.polled_refs(&app.id).await.expect("no error"), None);
-        db.store.set_polled(&look(db, &app).await, Millis(5), Ok(&refs("a"))).await.expect("no error");
+        db.store.set_polled(&look(db, &app).await, Millis(5), Ok(Some(&refs("a")))).await.expect("no error");
         db.store.set_polled(&look(db, &app).await, Millis(6), Err("no answer")).await.expect("no error");
         assert_eq!(db.store.polled_refs(&app.id).await.expect("no error"), Some(refs("a")), "a failure forgets nothing");
         let seen = db.see_app(&app).await;
         assert_eq!((seen.polled_time, seen.poll_problem.as_deref()), (Some(Millis(6)), Some("no answer")));
-        db.store.set_polled(&look(db, &app).await, Millis(7), Ok(&refs("b"))).await.expect("no error");
+        db.store.set_polled(&look(db, &app).await, Millis(7), Ok(Some(&refs("b")))).await.expect("no error");
         assert_eq!(db.store.polled_refs(&app.id).await.expect("no error"), Some(refs("b")));
         assert_eq!(db.see_app(&app).await.poll_problem, None);
+        db.store.set_polled(&look(db, &app).await, Millis(8), Ok(None)).await.expect("no error");
+        assert_eq!(db.store.polled_refs(&app.id).await.expect("no error"), Some(refs("b")), "nothing has changed");
+        assert_eq!(db.see_app(&app).await.polled_time, Some(Millis(8)));
         let before = look(db, &app).await;
         let patch = ApplicationPatch { poll_seconds: Some(0), ..ApplicationPatch::new(app.id.clone()) };
         db.store.update_application(&app.user_id, patch, None).await.expect("no error");
         assert_eq!(db.store.polled_refs(&app.id).await.expect("no error"), None);
         assert_eq!(db.store.claim_polls(Millis(i64::MAX), 8).await.expect("no error"), []);
-        db.store.set_polled(&before, Millis(8), Ok(&refs("c"))).await.expect("no error");
+        db.store.set_polled(&before, Millis(9), Ok(Some(&refs("c")))).await.expect("no error");
         assert_eq!(db.store.polled_refs(&app.id).await.expect("no error"), None, "a look that was under way leaves nothing");
     }
 
@@ -91,11 +95,11 @@ on_both! {
 
     async fn of_two_looks_at_once_only_the_first_to_end_counts(db: &TestDb) {
         let app = polled(db, 60).await;
-        db.store.set_polled(&look(db, &app).await, Millis(5), Ok(&refs("a"))).await.expect("no error");
+        db.store.set_polled(&look(db, &app).await, Millis(5), Ok(Some(&refs("a")))).await.expect("no error");
         let (slow, fast) = (look(db, &app).await, look(db, &app).await);
-        db.store.set_polled(&fast, Millis(6), Ok(&refs("c"))).await.expect("no error");
+        db.store.set_polled(&fast, Millis(6), Ok(Some(&refs("c")))).await.expect("no error");
         assert_eq!(db.store.record_polled(&slow, found(&app, "k", 'b'), Vec::new()).await.expect("no error"), None);
-        db.store.set_polled(&slow, Millis(7), Ok(&refs("b"))).await.expect("no error");
+        db.store.set_polled(&slow, Millis(7), Ok(Some(&refs("b")))).await.expect("no error");
         assert_eq!(db.store.polled_refs(&app.id).await.expect("no error"), Some(refs("c")));
         assert_eq!(db.see_app(&app).await.polled_time, Some(Millis(6)));
     }
@@ -104,7 +108,7 @@ on_both! {
         let app = polled(db, 60).await;
         let now = Millis::now();
         db.store.claim_polls(now, 8).await.expect("no error");
-        db.store.set_polled(&look(db, &app).await, Millis(5), Ok(&refs("a"))).await.expect("no error");
+        db.store.set_polled(&look(db, &app).await, Millis(5), Ok(Some(&refs("a")))).await.expect("no error");
         let before = look(db, &app).await;
         let same = ApplicationPatch { repo_url: Some(app.repo_url.clone()), ..ApplicationPatch::new(app.id.clone()) };
         db.store.update_application(&app.user_id, same, None).await.expect("no error");
@@ -113,7 +117,7 @@ on_both! {
         db.store.update_application(&app.user_id, other, None).await.expect("no error");
         assert_eq!(db.store.polled_refs(&app.id).await.expect("no error"), None);
         assert_eq!(db.see_app(&app).await.polled_time, None);
-        db.store.set_polled(&before, Millis(6), Ok(&refs("b"))).await.expect("no error");
+        db.store.set_polled(&before, Millis(6), Ok(Some(&refs("b")))).await.expect("no error");
         assert_eq!(db.store.polled_refs(&app.id).await.expect("no error"), None, "the look was at the old one");
         assert_eq!(db.store.claim_polls(Millis::now(), 8).await.expect("no error"), [app.id], "it is due at once");
     }
@@ -192,5 +196,24 @@ on_both! {
         let delivered = db.store.record_polled(&look, later(tag("poll", Some('a')), 2), Vec::new()).await.expect("no error");
         assert!(delivered.expect("answered").is_duplicate);
         assert_eq!(db.store.told_between(&app.id, since, since.plus_ms(60_000)).await.expect("no error"), []);
+    }
+
+    async fn a_push_that_the_host_and_a_look_tell_at_the_same_time_is_kept_once(db: &TestDb) {
+        let app = polled(db, 60).await;
+        let look = look(db, &app).await;
+        for n in 0..50 {
+            let of_round = |delivery: Delivery| Delivery { git_ref: Some(format!("refs/heads/b{n}")), ..delivery };
+            let hook = of_round(Delivery { kind: DeliveryKind::Webhook, ..found(&app, &format!("hook-{n}"), 'a') });
+            let mut telling = JoinSet::new();
+            for m in 0..4 {
+                let poll = of_round(found(&app, &format!("poll-{n}-{m}"), 'a'));
+                let (store, look) = (db.store.clone(), look.clone());
+                telling.spawn(async move { store.record_polled(&look, poll, Vec::new()).await });
+            }
+            let store = db.store.clone();
+            telling.spawn(async move { store.record_push(hook, Vec::new()).await });
+            let kept = telling.join_all().await.into_iter().map(|kept| kept.expect("no error").expect("kept"));
+            assert_eq!(kept.filter(|it| !it.is_duplicate).count(), 1, "round {n}");
+        }
     }
 }

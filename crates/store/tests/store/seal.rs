@@ -17,6 +17,7 @@ on_both! {
         let secrets = |name: &str| UserSecretsPatch {
             secrets: Secrets([(name.to_owned(), CANARY.to_owned())].into()),
             is_added: true,
+            removed: Vec::new(),
         };
         db.store.patch_user_secrets(&user.id, secrets("OLD")).await.expect("no error");
         let rotated = db.keyring.rotated();
@@ -59,6 +60,7 @@ on_both! {
         let patch = UserSecretsPatch {
             secrets: Secrets([("NAME".to_owned(), CANARY.to_owned())].into()),
             is_added: false,
+            removed: Vec::new(),
         };
         db.store.patch_user_secrets(&user.id, patch).await.expect("no error");
         let mut insert = new_app(&user.id, "hello");

@@ -1,11 +1,12 @@
 use flowcd_model::{
+    event::{HostEvent, Pusher},
     id::{TaskId, UserId},
     step::StepStatus,
     task::{TaskQuery, TaskStatus, TriggerType},
 };
 use flowcd_store::{CancelRequest, Error, Lease, Progress, TaskInsert, TaskRemoval};
 
-use crate::harness::{TestDb, new_task, on_both, step};
+use crate::harness::{LEASE_MS, TestDb, new_task, on_both, step};
 
 on_both! {
     async fn a_task_comes_back_as_it_was_made(db: &TestDb) {
@@ -29,8 +30,31 @@ on_both! {
         let latest = db.see_app(&app).await.latest_task.expect("a newest task");
         assert_eq!((latest.task_id, latest.status, latest.completed), (made.id.clone(), TaskStatus::Pending, false));
         assert_eq!(latest.git_ref, insert.git_ref);
+        assert_eq!((latest.time, latest.started_time, latest.finished_time), (Some(made.created_time), None, None));
         assert_eq!(db.store.oldest_pending().await.expect("no error"), Some(made.created_time));
         db.check_counts().await;
+    }
+
+    async fn who_did_it_is_remembered_and_what_an_older_release_wrote_is_read(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let mut insert = new_task(&app);
+        let pusher = Pusher { name: "octocat".to_owned(), ..Pusher::default() };
+        insert.event = Some(HostEvent { event_name: "push".to_owned(), pusher: pusher.clone(), pull_request: None });
+        db.store.create_task(insert, None).await.expect("no error").expect("made");
+        let latest = async || db.see_app(&app).await.latest_task.expect("a newest task");
+        assert_eq!(latest().await.pusher, pusher);
+        // What cannot be read is no reason to show the task as if it had not ended.
+        db.execute("UPDATE tasks SET event = '[oops', trigger_type = 'oops'");
+        assert!(db.store.claim_task("one", LEASE_MS).await.expect("no error").is_none());
+        let shown = latest().await;
+        assert_eq!((shown.status, shown.trigger_type, shown.pusher), (TaskStatus::Failure, None, Pusher::default()));
+        let old = r#"{"taskId":"task0000","commit":"abc","message":"","completed":true,"status":"success"}"#;
+        db.execute(&format!("UPDATE applications SET latest_task = '{old}'"));
+        let shown = latest().await;
+        assert_eq!((shown.task_id.as_str(), shown.number, shown.time), ("task0000", None, None));
+        let (list, _) = db.store.list_applications_json(&user.id, None, None).await.expect("a list");
+        assert!(list.contains(old), "{list}");
     }
 
     async fn a_task_without_a_ref_is_listed_like_any_other(db: &TestDb) {

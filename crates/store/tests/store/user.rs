@@ -2,10 +2,10 @@ use flowcd_model::{
     application::Provider,
     id::UserId,
     secret::{SecretNames, Secrets},
-    user::UserSecretsPatch,
+    user::{PasswordChange, User, UserPatch, UserSecretsPatch},
 };
-use flowcd_store::Error;
-use secrecy::ExposeSecret;
+use flowcd_store::{Error, UserUpdate};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::harness::{TestDb, on_both};
 
@@ -18,6 +18,7 @@ fn patch(pairs: &[(&str, &str)], is_added: bool) -> UserSecretsPatch {
                 .collect(),
         ),
         is_added,
+        removed: Vec::new(),
     }
 }
 
@@ -57,6 +58,97 @@ on_both! {
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
     }
 
+    async fn the_owner_of_a_password_changes_it_and_keeps_the_session_that_he_is_in(db: &TestDb) {
+        let (ada, eve) = (db.user("ada").await, db.user("eve").await);
+        let session = async |user: &User| db.store.create_session(&user.id, 60_000).await.expect("a session");
+        let (present, other, of_eve) = (session(&ada).await, session(&ada).await, session(&eve).await);
+        let is_open = async |cookie: &SecretString| db.store.session(cookie.expose_secret()).await.expect("no error").is_some();
+        let change = async |user: &UserId, old: &str, new: &str, kept: Option<&SecretString>| {
+            let change = PasswordChange { old_password: old.to_owned(), new_password: new.to_owned() };
+            db.store.change_password(user, change, kept).await.expect("no error")
+        };
+        let verify = async |password: &str| db.store.verify_password("ada", &password.into()).await.expect("no error").is_some();
+        assert!(!change(&ada.id, "a wrong password", "a new password", Some(&present)).await);
+        assert!(!change(&UserId::generate(), "a long password", "a new password", None).await);
+        assert!(is_open(&other).await && verify("a long password").await);
+
+        assert!(change(&ada.id, "a long password", "a new password", Some(&present)).await);
+        assert!(is_open(&present).await && is_open(&of_eve).await && !is_open(&other).await);
+        assert!(verify("a new password").await && !verify("a long password").await);
+
+        assert!(change(&ada.id, "a new password", "a third password", None).await);
+        assert!(!is_open(&present).await && is_open(&of_eve).await);
+        db.store.disable_user("ada").await.expect("no error");
+        assert!(!change(&ada.id, "a third password", "a new password", None).await);
+    }
+
+    async fn an_administrator_is_made_and_changes_like_any_user(db: &TestDb) {
+        let root = db.store.create_admin("root", &"a long password".into()).await.expect("made");
+        let ada = db.user("ada").await;
+        assert!(root.is_admin && !ada.is_admin);
+        let seen = async |user: &User| db.store.user(&user.id).await.expect("no error").expect("the user");
+        assert_eq!((seen(&root).await, seen(&ada).await), (root.clone(), ada.clone()));
+        assert_eq!(db.store.user(&UserId::generate()).await.expect("no error"), None);
+        assert!(db.store.user_info(&root.id).await.expect("no error").expect("the user").is_admin);
+        let promoted = db.store.promote_user("ada").await.expect("no error").expect("the user");
+        assert!(promoted.is_admin);
+        assert_eq!(seen(&ada).await, promoted);
+        // The operator may do without any.
+        for name in ["ada", "root"] {
+            assert!(!db.store.demote_user(name).await.expect("no error").expect("the user").is_admin);
+        }
+        assert_eq!(db.store.promote_user("nobody").await.expect("no error"), None);
+        assert_eq!(db.store.demote_user("nobody").await.expect("no error"), None);
+    }
+
+    async fn an_administrator_changes_users_and_one_administrator_stays(db: &TestDb) {
+        let root = db.store.create_admin("root", &"a long password".into()).await.expect("made");
+        let ada = db.user("ada").await;
+        let update = async |patch: UserPatch| db.store.update_user(patch).await.expect("no error");
+        let disable = |user: &User| UserPatch { is_disabled: Some(true), ..UserPatch::new(user.id.clone()) };
+        let demote = |user: &User| UserPatch { is_admin: Some(false), ..UserPatch::new(user.id.clone()) };
+        assert_eq!(update(disable(&root)).await, UserUpdate::LastAdmin);
+        assert_eq!(update(demote(&root)).await, UserUpdate::LastAdmin);
+        assert_eq!(db.store.user(&root.id).await.expect("no error"), Some(root.clone()));
+        assert_eq!(update(UserPatch::new(UserId::generate())).await, UserUpdate::Absent);
+
+        let session = db.store.create_session(&ada.id, 60_000).await.expect("a session");
+        let promote = UserPatch { is_admin: Some(true), ..UserPatch::new(ada.id.clone()) };
+        let UserUpdate::Updated(user) = update(promote).await else { panic!("ada is there") };
+        assert!(user.is_admin && !user.is_disabled);
+        let is_open = async || db.store.session(session.expose_secret()).await.expect("no error").is_some();
+        assert!(is_open().await, "a promotion ends no session");
+        // One who may not come in does not count.
+        assert!(matches!(update(disable(&ada)).await, UserUpdate::Updated(user) if user.is_disabled));
+        assert!(!is_open().await);
+        assert_eq!(update(demote(&root)).await, UserUpdate::LastAdmin);
+        let enable = UserPatch { is_disabled: Some(false), ..UserPatch::new(ada.id.clone()) };
+        assert!(matches!(update(enable).await, UserUpdate::Updated(_)));
+        assert!(matches!(update(demote(&root)).await, UserUpdate::Updated(_)));
+
+        let session = db.store.create_session(&ada.id, 60_000).await.expect("a session");
+        let password = UserPatch { password: Some("a given password".to_owned()), ..UserPatch::new(ada.id.clone()) };
+        assert!(matches!(update(password).await, UserUpdate::Updated(_)));
+        assert_eq!(db.store.session(session.expose_secret()).await.expect("no error"), None);
+        assert!(db.store.verify_password("ada", &"a given password".into()).await.expect("no error").is_some());
+    }
+
+    async fn administrators_who_demote_each_other_at_once_do_not_both_succeed(db: &TestDb) {
+        for round in 0..8 {
+            let mut admins = Vec::new();
+            for name in ["one", "other"] {
+                let name = format!("{name}{round}");
+                admins.push(db.store.create_admin(&name, &"a long password".into()).await.expect("made"));
+            }
+            let demote = |user: &User| db.store.update_user(UserPatch { is_admin: Some(false), ..UserPatch::new(user.id.clone()) });
+            let (one, other) = tokio::join!(demote(&admins[0]), demote(&admins[1]));
+            let outcomes = [one.expect("no error"), other.expect("no error")];
+            let n_last = outcomes.iter().filter(|outcome| **outcome == UserUpdate::LastAdmin).count();
+            assert_eq!(n_last, 1, "{outcomes:?}");
+            db.execute("UPDATE users SET is_admin = FALSE");
+        }
+    }
+
     async fn secrets_are_added_or_replaced_and_only_named(db: &TestDb) {
         let user = db.user("ada").await;
         let names = async || db.store.user_secret_names(&user.id).await.expect("names");
@@ -65,6 +157,7 @@ on_both! {
         for (change, left) in [
             (patch(&[("A", "1")], true), &["A"][..]),
             (patch(&[("B", "2"), ("A", "3")], true), &["A", "B"]),
+            (UserSecretsPatch { removed: vec!["A".to_owned(), "Z".to_owned()], ..patch(&[("D", "4")], true) }, &["B", "D"]),
             (patch(&[("C", "4")], false), &["C"]),
             (patch(&[], true), &["C"]),
             (patch(&[], false), &[]),

@@ -37,7 +37,9 @@ export function setFieldError(element, text) {
   const error = element.querySelector('.field-error');
   if (text) {
     control?.setAttribute('aria-invalid', 'true');
-    fill(error, icon('failure'), h('span', {}, visible(text)));
+    // Where it stands is where it is said.
+    const message = text.replace(/^`[\w.[\]-]+`: /, '');
+    fill(error, icon('failure'), h('span', {}, visible(message)));
   } else {
     control?.removeAttribute('aria-invalid');
     fill(error);

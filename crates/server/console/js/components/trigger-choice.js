@@ -1,45 +1,54 @@
 /**
- * What starts a deployment, as a simple choice: for the form that makes an application.
- *
- * The full editor of triggers stands in the settings of an application. Whatever stands here has the same three parts:
- * `element`, `value(provider)` for `trigger_spec`, which throws a `FieldError`, and nothing else.
+ * What starts a deployment, as a simple choice with the whole editor behind it: for the form that makes an application.
  */
 
 import { h } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
+import { triggerEditor } from '../trigger/editor.js';
 import { field, FieldError, radios } from './field.js';
 
 /**
- * @returns {{element: HTMLElement, value: function(string): Object}} `value` takes the provider, and gives a
- *   `trigger_spec`
+ * @param {function(): string} provider the application's, as it is chosen by now
+ * @returns {{element: HTMLElement, value: function(): Object, place: function(Error): boolean}} `value` gives a
+ *   `trigger_spec`; `place` shows an error at the rule that it is about, and says whether there is one
  */
-export function triggerChoice() {
+export function triggerChoice(provider) {
   let choice = 'none';
   const patterns = h('textarea', { class: 'code', rows: 3, spellcheck: 'false', value: 'main' });
   const patternField = field({ name: 'trigger_spec', label: t('trigger.patterns'), control: patterns, hint: t('trigger.patterns.hint') });
-  patternField.hidden = true;
+  const editor = triggerEditor({ provider, trigger: { push: { branches: { precise: ['main'] } } } });
   const element = h('div', { class: 'form-section' },
     radios({
       label: t('new.trigger'),
       name: 'trigger',
       value: choice,
-      options: ['none', 'all', 'branches'].map((it) => ({ value: it, label: t(`trigger.${it}`) })),
+      options: ['none', 'all', 'branches', 'custom'].map((it) => ({ value: it, label: t(`trigger.${it}`) })),
       onchange: (value) => {
         choice = value;
-        patternField.hidden = choice !== 'branches';
+        show();
       },
     }),
-    patternField);
+    patternField,
+    editor.element);
+  show();
 
-  function value(provider) {
+  function show() {
+    patternField.hidden = choice !== 'branches';
+    editor.element.hidden = choice !== 'custom';
+  }
+
+  function value() {
+    if (choice === 'custom') {
+      return editor.value();
+    }
     if (choice === 'none') {
       return {};
     }
     // An empty list of prefixes that is written out means every name.
     const branches = choice === 'all' ? { prefix: [] } : split(patterns.value);
-    return { [provider]: { push: { branches } } };
+    return { [provider()]: { push: { branches } } };
   }
-  return { element, value };
+  return { element, value, place: (error) => choice === 'custom' && editor.place(error) };
 }
 
 function split(text) {

@@ -32,7 +32,7 @@ export default async function applicationPage(page) {
     h('div', { class: 'page-head app-head' },
       h('div', { class: 'grow' },
         h('h1', {}, foreign(application.owner, { class: 'muted' }), h('span', { class: 'muted' }, '/'), foreign(application.repo_name)),
-        application.description && h('p', { class: 'muted' }, foreign(application.description)),
+        h('p', { class: 'muted app-description', hidden: !application.description }, foreign(application.description)),
         h('p', { class: 'row-line small' },
           h('span', { class: 'pill' }, provider),
           host

@@ -26,7 +26,7 @@ export default async function newApplicationPage(page) {
   const repo = text({ oninput: () => touched.add(repo) });
   const description = text({ maxlength: 1000 });
   const secrets = pairsEditor({ name: 'secrets', isSecret: true });
-  const trigger = triggerChoice();
+  const trigger = triggerChoice(() => provider.value);
   /** What somebody has set himself is not guessed over. */
   const touched = new Set();
 
@@ -57,19 +57,34 @@ export default async function newApplicationPage(page) {
         throw new FieldError(name, t(message));
       }
     }
-    const created = await post('/application/create', {
-      provider: provider.value,
-      owner: owner.value.trim(),
-      repo: repo.value.trim(),
-      repo_url: url.value.trim(),
-      ...(chosen?.url === url.value.trim() ? { provider_repo_id: chosen.id } : {}),
-      description: description.value.trim(),
-      secrets: secrets.value(),
-      trigger_spec: trigger.value(provider.value),
-    }, { key });
+    const created = await create();
+    if (!created) {
+      return;
+    }
     fill(root, result(created, `${owner.value.trim()}/${repo.value.trim()}`));
     scrollTo(0, 0);
     root.querySelector('h1').focus();
+  }
+
+  /** What is wrong with a rule is shown at the rule; then nothing is made. */
+  async function create() {
+    try {
+      return await post('/application/create', {
+        provider: provider.value,
+        owner: owner.value.trim(),
+        repo: repo.value.trim(),
+        repo_url: url.value.trim(),
+        ...(chosen?.url === url.value.trim() ? { provider_repo_id: chosen.id } : {}),
+        description: description.value.trim(),
+        secrets: secrets.value(),
+        trigger_spec: trigger.value(),
+      }, { key });
+    } catch (error) {
+      if (!trigger.place(error)) {
+        throw error;
+      }
+      return null;
+    }
   }
 
   fill(root,

@@ -60,15 +60,21 @@ async fn run(state: &AppState, due: &DueSchedule) -> Result<()> {
         state.store.tick(due, None, None).await?;
         return Ok(());
     };
-    let place = format!("{}.schedule[{n}]", application.provider);
-    let (next, outcome) = match Schedule::new(&place, rule) {
+    let tick = Tick {
+        application,
+        due,
+        place: format!("{}.schedule[{n}]", application.provider),
+        rule,
+        began: now,
+    };
+    let (next, outcome) = match Schedule::new(&tick.place, rule) {
         Ok(schedule) => (
             schedule.next_after(now.max(due.due_time)),
             schedule.judge(rule, due.due_time, now),
         ),
         Err(problem) => (Some(now.plus_ms(RETRY_MS)), Outcome::unreadable(&problem)),
     };
-    let happened = outcome.file(application, due, place, rule, now);
+    let happened = tick.file(outcome);
     if let Some(delivered) = state.store.tick(due, next, Some(happened)).await? {
         told(state, &due.app_id, DeliveryKind::Schedule, &delivered);
     }
@@ -174,68 +180,79 @@ impl Outcome {
         let reason = format!("the schedule cannot be read, and is tried again in a day: {problem}");
         Self::new(Verdict::Failed, reason)
     }
+}
 
+/// A time of a schedule that has come.
+struct Tick<'a> {
+    application: &'a Application,
+    due: &'a DueSchedule,
+    /// Where the rule stands in the trigger.
+    place: String,
+    rule: &'a ScheduleRule,
+    began: Millis,
+}
+
+impl Tick<'_> {
     /// The delivery as it is kept, and the task that it makes.
-    fn file(
-        self,
-        application: &Application,
-        due: &DueSchedule,
-        place: String,
-        rule: &ScheduleRule,
-        now: Millis,
-    ) -> (Delivery, Vec<TaskInsert>) {
+    fn file(&self, outcome: Outcome) -> (Delivery, Vec<TaskInsert>) {
         let id = DeliveryId::generate();
-        let is_match = self.verdict == Verdict::Deployed;
+        let is_match = outcome.verdict == Verdict::Deployed;
         let event = HostEvent {
             event_name: EVENT_NAME.to_owned(),
             ..HostEvent::default()
         };
-        let template = rule.template.clone();
-        let task = TaskInsert {
+        let tasks: Vec<TaskInsert> = is_match
+            .then(|| self.task(&id, &event))
+            .into_iter()
+            .collect();
+        let delivery = Delivery {
+            id,
+            app_id: self.application.id.clone(),
+            provider: self.application.provider,
+            kind: DeliveryKind::Schedule,
+            key: format!("schedule:{}:{}", self.due.entry, self.due.due_time.0),
+            event,
+            git_ref: Some(self.rule.git_ref.clone()),
+            commit: None,
+            message: String::new(),
+            verdict: outcome.verdict,
+            rules: vec![RuleVerdict {
+                rule: self.place.clone(),
+                is_match,
+                reason: outcome.reason.clone(),
+                template: self.rule.template.clone().filter(|_| is_match),
+            }],
+            reason: outcome.reason,
+            task_ids: tasks.iter().map(|task| task.id.clone()).collect(),
+            replay_of: None,
+            body_bytes: 0,
+            created_time: self.began,
+            duration_ms: Millis::now().since_ms(self.began) as f64,
+            headers: None,
+            body: None,
+        };
+        (delivery, tasks)
+    }
+
+    fn task(&self, delivery_id: &DeliveryId, event: &HostEvent) -> TaskInsert {
+        let rule = self.rule;
+        TaskInsert {
             id: TaskId::generate(),
-            app_id: application.id.clone(),
-            user_id: application.user_id.clone(),
+            app_id: self.application.id.clone(),
+            user_id: self.application.user_id.clone(),
             git_ref: Some(rule.git_ref.clone()),
             // The task asks the repository.
             commit: String::new(),
             message: String::new(),
             inputs: rule.inputs.clone().unwrap_or_default(),
-            pipeline_file: template.clone().unwrap_or_else(|| PIPELINE_FILE.to_owned()),
+            pipeline_file: rule.template.as_deref().unwrap_or(PIPELINE_FILE).to_owned(),
             trigger_type: TriggerType::Schedule,
             redelivery: None,
-            delivery_id: Some(id.clone()),
+            delivery_id: Some(delivery_id.clone()),
             event: Some(event.clone()),
             is_fork: false,
             is_debug: false,
-        };
-        let tasks: Vec<TaskInsert> = is_match.then_some(task).into_iter().collect();
-        let delivery = Delivery {
-            id,
-            app_id: application.id.clone(),
-            provider: application.provider,
-            kind: DeliveryKind::Schedule,
-            key: format!("schedule:{}:{}", due.entry, due.due_time.0),
-            event,
-            git_ref: Some(rule.git_ref.clone()),
-            commit: None,
-            message: String::new(),
-            verdict: self.verdict,
-            rules: vec![RuleVerdict {
-                rule: place,
-                is_match,
-                reason: self.reason.clone(),
-                template: template.filter(|_| is_match),
-            }],
-            reason: self.reason,
-            task_ids: tasks.iter().map(|task| task.id.clone()).collect(),
-            replay_of: None,
-            body_bytes: 0,
-            created_time: now,
-            duration_ms: Millis::now().since_ms(now) as f64,
-            headers: None,
-            body: None,
-        };
-        (delivery, tasks)
+        }
     }
 }
 

@@ -71,7 +71,6 @@ function openCreate(load) {
   const expiration = lifetime();
   const place = h('div', {});
   let isMade = false;
-  const dialog = openDialog({ title: t('tokens.create'), content: place, onClose: () => isMade && load().catch(() => {}) });
   fill(place, form({
     class: 'stack',
     label: t('tokens.create'),
@@ -89,6 +88,7 @@ function openCreate(load) {
   h('div', { class: 'actions end' },
     h('button', { class: 'button', type: 'button', onclick: () => dialog.close() }, t('action.cancel')),
     h('button', { class: 'button primary', type: 'submit' }, t('tokens.create')))));
+  const dialog = openDialog({ title: t('tokens.create'), content: place, onClose: () => isMade && load().catch(() => {}) });
 }
 
 function shownOnce(minted, dialog) {
