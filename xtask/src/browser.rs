@@ -76,6 +76,23 @@ pub(crate) fn test(filters: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Where the pictures go.
+#[derive(clap::Args)]
+pub(crate) struct ScreenshotArgs {
+    /// The folder; `screenshots` in cargo's target folder unless it is given.
+    folder: Option<PathBuf>,
+}
+
+/// Takes pictures of every page of the console.
+pub(crate) fn screenshots(args: &ScreenshotArgs) -> Result<()> {
+    let browser = Browser::set_up()?;
+    let folder = match &args.folder {
+        Some(folder) => std::path::absolute(folder)?,
+        None => process::target_dir()?.join("screenshots"),
+    };
+    process::run(browser.node().arg("screenshots.mjs").arg(folder))
+}
+
 fn ensure_chromium() -> Result<()> {
     let is_there = || {
         BROWSERS
