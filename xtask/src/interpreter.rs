@@ -37,7 +37,7 @@ pub(crate) fn ensure_installed() -> Result<()> {
 }
 
 /// Where the tests look, and runs do: in the system's folders alone.
-fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let folders = ["/usr/local/bin", "/usr/bin", "/bin"].map(Path::new);
     let mut places = folders.iter().map(|folder| folder.join(program));
     places.find(|place| place.is_file())

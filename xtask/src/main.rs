@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod browser;
 mod ci;
 mod demo;
 mod fuzz;
@@ -42,8 +43,10 @@ enum Chore {
     },
     /// Build everything, start a server on an embedded database, and deploy a small repository with it.
     Demo(demo::Args),
-    /// Set up what the tests need (PostgreSQL, Node.js), then run every test.
+    /// Set up what the tests need (PostgreSQL, Node.js, Chromium), then run every test.
     Test(test::Args),
+    /// Take pictures of every page of the web console, in both themes and both languages.
+    Screenshots(browser::ScreenshotArgs),
     /// Measure the speed, each figure beside its floor in the same run.
     Bench(bench::Args),
     /// Fuzz what reads text from outside: pipeline files, expressions, JEXL, texts with expressions, globs, webhooks.
@@ -61,6 +64,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Openapi { check } => openapi::run(check),
         Chore::Demo(args) => demo::run(&args),
         Chore::Test(args) => test::run(&args),
+        Chore::Screenshots(args) => browser::screenshots(&args),
         Chore::Bench(args) => bench::run(&args),
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Oracle => oracle::run(),
