@@ -89,7 +89,11 @@ const BY_APPLICATION: (NonZeroU32, Duration) = (
 /// All bodies of webhooks that are read at once, in units of [`BODY_UNIT_BYTES`].
 const MAX_BODY_UNITS: usize = 2_048;
 /// The unit in which memory for bodies is given out.
-const BODY_UNIT_BYTES: usize = 64 * 1024;
+pub(crate) const BODY_UNIT_BYTES: usize = 64 * 1024;
+/// How long a body may wait for memory: the host has a limit, too.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(2);
+/// Long bodies that are read at once.
+const MAX_READING: usize = 2;
 
 /// Webhooks, by the address they come from and by the application they are for, and the memory that they take.
 pub(crate) struct HookLimit {
@@ -97,6 +101,7 @@ pub(crate) struct HookLimit {
     by_application: DefaultKeyedRateLimiter<AppId>,
     n_hooks: AtomicU32,
     bodies: Arc<Semaphore>,
+    reading: Arc<Semaphore>,
 }
 
 impl HookLimit {
@@ -106,6 +111,7 @@ impl HookLimit {
             by_application: RateLimiter::keyed(quota(BY_APPLICATION)),
             n_hooks: AtomicU32::new(0),
             bodies: Arc::new(Semaphore::new(MAX_BODY_UNITS)),
+            reading: Arc::new(Semaphore::new(MAX_READING)),
         }
     }
 
@@ -138,12 +144,24 @@ impl HookLimit {
         })
     }
 
-    /// Waits until there is memory for a body of so many bytes; it is given back with the permit.
+    /// Takes memory for a piece of a body, which is given back with the permit. Only what has arrived takes memory, so
+    /// that whoever announces much and sends little stands in nobody's way; where there is none soon, the sender is to
+    /// come back.
     pub(crate) async fn room(&self, n_bytes: usize) -> Result<OwnedSemaphorePermit> {
         let n_units = n_bytes.div_ceil(BODY_UNIT_BYTES).clamp(1, MAX_BODY_UNITS) as u32;
-        Arc::clone(&self.bodies)
-            .acquire_many_owned(n_units)
-            .await
+        let room = Arc::clone(&self.bodies).acquire_many_owned(n_units);
+        match tokio::time::timeout(ROOM_TIMEOUT, room).await {
+            Ok(permit) => permit.map_err(|_| Error::unavailable("the server is stopping")),
+            Err(_) => Err(Error::unavailable(
+                "too many deliveries are coming in at once; send it again",
+            )),
+        }
+    }
+
+    /// Waits for the turn to read a long body: what it becomes takes many times its length.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit> {
+        let turn = Arc::clone(&self.reading).acquire_owned();
+        turn.await
             .map_err(|_| Error::unavailable("the server is stopping"))
     }
 }

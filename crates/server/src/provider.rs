@@ -30,6 +30,11 @@ use sha2::{Digest, Sha256};
 const MAX_NAME_CHARS: usize = 255;
 /// The longest id of a delivery that is taken as it is.
 const MAX_KEY_BYTES: usize = 200;
+/// The beginning of the key of a delivery that has no id.
+const BODY_KEY: &str = "body:";
+/// The most values in a payload: each takes some hundred bytes once it is read, and a push of 2,048 commits has a tenth
+/// of this.
+pub(crate) const MAX_VALUES: usize = 400_000;
 /// What in a message asks for no deployment.
 const SKIP_MARKERS: [&str; 4] = ["[skip ci]", "[ci skip]", "[skip cd]", "[cd skip]"];
 
@@ -105,6 +110,9 @@ pub(crate) enum Unreadable {
     /// The text is JSON, but no payload.
     #[error("the body is not a JSON object")]
     NotObject,
+    /// It would take too much memory.
+    #[error("the body has more than {MAX_VALUES} values")]
+    TooDense,
     /// The event's name is missing.
     #[error("header `{0}` is missing")]
     NoEvent(&'static str),
@@ -194,7 +202,19 @@ pub(crate) struct RepositoryFacts {
     pub(crate) full_name: String,
 }
 
+impl Unreadable {
+    /// Whether it is no payload at all, rather than one that says nothing that could be deployed.
+    pub(crate) fn is_malformed(&self) -> bool {
+        !matches!(self, Self::UnsupportedRef(_) | Self::InvalidRef(_))
+    }
+}
+
 impl Event {
+    /// Whether the host has given the delivery an id, or else only its body tells it from others.
+    pub(crate) fn has_id(&self) -> bool {
+        !self.key.starts_with(BODY_KEY)
+    }
+
     /// What in the commit's message, or in the pull request's title, asks for no deployment.
     pub(crate) fn skip_marker(&self) -> Option<&'static str> {
         let title = self.host.pull_request.as_ref().map(|it| it.title.as_str());
@@ -303,8 +323,18 @@ pub(crate) fn read(provider: Provider, incoming: &Incoming<'_>) -> Result<Event,
     })
 }
 
+/// Whether JSON may stand for more than [`MAX_VALUES`] values. What separates them is counted, also inside of texts,
+/// which hardly have more of it.
+pub(crate) fn is_too_dense(text: &[u8]) -> bool {
+    let separates = |byte: &&u8| matches!(byte, b',' | b'{' | b'[');
+    text.len() > MAX_VALUES && text.iter().filter(separates).count() > MAX_VALUES
+}
+
 fn body_of(incoming: &Incoming<'_>) -> Result<Map<String, Value>, Unreadable> {
     let text = incoming.json().ok_or(Unreadable::NoPayload)?;
+    if is_too_dense(&text) {
+        return Err(Unreadable::TooDense);
+    }
     let value: Value =
         serde_json::from_slice(&text).map_err(|err| Unreadable::NotJson(err.to_string()))?;
     match value {
@@ -358,7 +388,10 @@ fn key_of(provider: Provider, incoming: &Incoming<'_>) -> String {
         Provider::Gitea => &["x-gitea-delivery", "x-forgejo-delivery", "x-gogs-delivery"],
     };
     match incoming.first_header(names) {
-        None => format!("body:{}", signature::hex(&Sha256::digest(incoming.body))),
+        None => format!(
+            "{BODY_KEY}{}",
+            signature::hex(&Sha256::digest(incoming.body))
+        ),
         Some(id) if is_plain(id) => id.to_owned(),
         Some(id) => format!("id:{}", signature::hex(&Sha256::digest(id.as_bytes()))),
     }

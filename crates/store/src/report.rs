@@ -97,6 +97,19 @@ pub(crate) fn want(conn: &mut Conn, task_id: &str, status: TaskStatus) -> Result
     Ok(())
 }
 
+/// Makes what waits to be told of a user's tasks due: he has another token.
+pub(crate) fn try_now(conn: &mut Conn, user_id: &str) -> Result<()> {
+    let of_user = tasks::table
+        .filter(tasks::user_id.eq(user_id))
+        .select(tasks::id);
+    on_backend!(conn, |conn| diesel::update(status_reports::table)
+        .filter(status_reports::next_time.is_not_null())
+        .filter(status_reports::task_id.eq_any(of_user))
+        .set(status_reports::next_time.eq(Millis::now().0))
+        .execute(conn))?;
+    Ok(())
+}
+
 impl Store {
     /// Takes up to `limit` reports that are due. Nobody else gets them for `lease_ms`.
     pub async fn claim_status_reports(

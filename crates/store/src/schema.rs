@@ -194,3 +194,4 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(users, sessions, tokens);
+diesel::allow_tables_to_appear_in_same_query!(status_reports, tasks);

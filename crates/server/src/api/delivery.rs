@@ -8,6 +8,7 @@ use actix_web::{
     post,
     web::{self, Data, Payload},
 };
+use bytes::{Bytes, BytesMut};
 use flowcd_model::{
     delivery::{
         Delivered, Delivery, DeliveryPage, DeliveryQuery, DeliveryRef, Explain, Explanation,
@@ -16,23 +17,26 @@ use flowcd_model::{
     envelope::Reply,
     id::AppId,
 };
+use futures_util::StreamExt;
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     answer::{reply, reply_part},
-    extract::{Body, Params, content_length, read_in_time},
+    extract::{BODY_TIMEOUT, Body, Params, content_length},
 };
 use crate::{
     auth::{Caller, client_address},
     error::{Error, Result},
+    limit::BODY_UNIT_BYTES,
     service::{self, delivery::Arrival},
     state::AppState,
 };
 
 /// The longest body of a webhook: what GitHub sends at most.
 const MAX_HOOK_BYTES: usize = 25 * 1024 * 1024;
-/// The longest body of a replay: a payload with what is around it.
-const MAX_REPLAY_BYTES: usize = MAX_HOOK_BYTES + 64 * 1024;
+/// The longest body of a replay or an explanation: far above what hosts send but for the rarest of pushes.
+const MAX_REPLAY_BYTES: usize = 4 * 1024 * 1024;
 
 /// Names an application as the published receiver does.
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -129,7 +133,9 @@ async fn receive(
 ) -> Result<HttpResponse> {
     let taken = take(state, request, app_id, payload).await;
     match taken {
-        Ok(delivered) => Ok(answer(delivered)),
+        Ok(Ok(delivered)) => Ok(answer(delivered)),
+        // Who signs is welcome, whatever he sends.
+        Ok(Err(err)) => Err(err),
         Err(err) if matches!(err.code().status(), 400..429) => {
             state
                 .hooks
@@ -145,7 +151,7 @@ async fn take(
     request: &HttpRequest,
     app_id: &AppId,
     payload: Payload,
-) -> Result<Delivered> {
+) -> Result<Result<Delivered>> {
     let began = Instant::now();
     // Before the body is read: who does not know an application has nothing to send.
     let target = service::delivery::webhook_target(state, app_id).await?;
@@ -158,17 +164,52 @@ async fn take(
             "compressed bodies are not taken; send the body as it is",
         ));
     }
-    let _room = state
-        .hooks
-        .room(content_length(request).map_or(MAX_HOOK_BYTES, |it| it.min(MAX_HOOK_BYTES)))
-        .await?;
-    let body = read_in_time(request, &mut payload.into_inner(), MAX_HOOK_BYTES).await?;
+    let headers = texts(request.headers());
+    service::delivery::check_headers(&target, &headers)?;
+    if content_length(request).is_some_and(|length| length > MAX_HOOK_BYTES) {
+        return Err(Error::too_large(MAX_HOOK_BYTES));
+    }
+    let reading = read(state, payload);
+    let (body, _room) = match tokio::time::timeout(BODY_TIMEOUT, reading).await {
+        Ok(read) => read?,
+        Err(_) => return Err(Error::malformed("the body did not arrive in time")),
+    };
     let arrival = Arrival {
-        headers: texts(request.headers()),
+        headers,
         body,
         began,
     };
     service::delivery::receive_delivery(state, target, arrival).await
+}
+
+/// Reads a body, and takes memory for it as it comes; the memory is given back with the permit.
+async fn read(
+    state: &AppState,
+    mut payload: Payload,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>)> {
+    let mut body = BytesMut::new();
+    let (mut room, mut n_reserved): (Option<OwnedSemaphorePermit>, usize) = (None, 0);
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|err| {
+            Error::malformed("the body ended too early").with_source(err.to_string())
+        })?;
+        let length = body.len() + chunk.len();
+        if length > MAX_HOOK_BYTES {
+            return Err(Error::too_large(MAX_HOOK_BYTES));
+        }
+        if length > n_reserved {
+            // As the buffer grows: by doubling.
+            let n_more = length.max(2 * n_reserved).max(BODY_UNIT_BYTES) - n_reserved;
+            let more = state.hooks.room(n_more).await?;
+            n_reserved += n_more;
+            match &mut room {
+                Some(room) => room.merge(more),
+                None => room = Some(more),
+            }
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok((body.freeze(), room))
 }
 
 /// The headers with their names in lower case. One that came several times is joined as HTTP says.

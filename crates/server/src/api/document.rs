@@ -362,13 +362,14 @@ impl Allowed {
 
     /// The methods that `path` takes; `None` when there is nothing.
     pub(crate) fn methods(&self, path: &str) -> Option<String> {
-        let path = canonical(path);
-        let exact = self.0.get(path);
+        let under = canonical(path);
+        let exact = self.0.get(under);
         exact
             .or_else(|| {
-                let mut templates = self.0.iter();
+                // Only the API has paths with parameters.
+                let mut templates = self.0.iter().filter(|_| under.len() < path.len());
                 templates
-                    .find(|(template, _)| is_instance(path, template))
+                    .find(|(template, _)| is_instance(under, template))
                     .map(|(_, methods)| methods)
             })
             .cloned()
@@ -483,6 +484,7 @@ mod tests {
             ("/api/flow/tokens/create", Some("POST")),
             ("/healthz", Some("GET")),
             ("/api/hooks/lam3k2o9c0ffee42", Some("POST")),
+            ("/hooks/lam3k2o9c0ffee42", None),
             ("/api/hooks/", None),
             ("/api/hooks/a/b", None),
             ("/api/github/repos", Some("GET")),

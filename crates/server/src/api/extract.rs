@@ -22,7 +22,7 @@ const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// The longest body that it takes from somebody whom it does not know: many of them may come at once.
 pub(crate) const MAX_STRANGERS_BODY_BYTES: usize = 32 * 1024;
 /// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest idempotency key.
 const MAX_KEY_CHARS: usize = 255;
 
@@ -122,8 +122,7 @@ pub(crate) fn content_length(request: &HttpRequest) -> Option<usize> {
     value.to_str().ok()?.parse().ok()
 }
 
-/// Reads a body of `max_bytes` at most, which has to arrive in time.
-pub(crate) fn read_in_time(
+fn read_in_time(
     request: &HttpRequest,
     payload: &mut Payload,
     max_bytes: usize,
@@ -164,6 +163,7 @@ fn parse<T: DeserializeOwned>(kind: Kind, body: &[u8]) -> Result<T> {
     }
     // An empty body is missing fields, rather than bad JSON.
     let text: &[u8] = if text.is_empty() { b"{}" } else { text };
+    check_values(text)?;
     // serde would take the fields from an array, too, one after the other.
     if !text.starts_with(b"{") {
         let what = match serde_json::from_slice::<IgnoredAny>(text) {
@@ -184,6 +184,17 @@ fn parse<T: DeserializeOwned>(kind: Kind, body: &[u8]) -> Result<T> {
         .end()
         .map_err(|err| Error::malformed(format!("the body is not JSON: {err}")))?;
     Ok(value)
+}
+
+/// Refuses a text that stands for so many values that they take a hundred times its length.
+fn check_values(text: &[u8]) -> Result<()> {
+    match crate::provider::is_too_dense(text) {
+        true => Err(Error::malformed(format!(
+            "the body has more than {} values",
+            crate::provider::MAX_VALUES
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// A 400 that names the field, from what serde says and where.

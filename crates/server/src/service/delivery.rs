@@ -27,13 +27,16 @@ pub(crate) use filing::{Filing, cut};
 use crate::{
     auth::Caller,
     error::{Error, Result},
-    provider::{self, Incoming},
+    provider::{self, Incoming, Unreadable, Unverified},
     service::{
         application::{check_limit, get_application},
         trigger::{self, judge},
     },
     state::AppState,
 };
+
+/// Bodies up to this length are read where they come in.
+const MAX_SHORT_BODY_BYTES: usize = 256 * 1024;
 
 /// What came in.
 pub(crate) struct Arrival {
@@ -43,6 +46,15 @@ pub(crate) struct Arrival {
     pub(crate) body: Bytes,
     /// When it began to come in.
     pub(crate) began: Instant,
+}
+
+impl Arrival {
+    fn incoming(&self) -> Incoming<'_> {
+        Incoming {
+            headers: &self.headers,
+            body: &self.body,
+        }
+    }
 }
 
 /// What the receiver of an application's webhooks needs to know.
@@ -55,46 +67,87 @@ pub(crate) async fn webhook_target(state: &AppState, id: &AppId) -> Result<Webho
     })
 }
 
-/// Takes what an application's host sent: verifies it, judges it, keeps it, and makes its tasks.
+/// Refuses what its headers alone show not to be a delivery of the application's host, before its body is read.
+pub(crate) fn check_headers(
+    target: &WebhookTarget,
+    headers: &BTreeMap<String, String>,
+) -> Result<()> {
+    let provider = target.application.provider;
+    let incoming = Incoming { headers, body: &[] };
+    check_form(provider, &incoming)?;
+    match provider::verify(provider, &incoming, &target.secret, Millis::now()) {
+        Err(err @ (Unverified::NoSecret | Unverified::Missing(_) | Unverified::Stale(_))) => {
+            Err(unverified(&err))
+        }
+        // What is signed is not there yet.
+        Ok(()) | Err(Unverified::Wrong(_)) => Ok(()),
+    }
+}
+
+fn unverified(err: &Unverified) -> Error {
+    Error::need_login(format!("Verify secret error ({err})"))
+}
+
+/// Takes what an application's host sent: verifies it, judges it, keeps it, and makes its tasks. The headers were
+/// checked by [`check_headers`].
+///
+/// What is signed and no payload is kept, too; the inner error is for its sender, of whom there is nothing else to
+/// complain about.
 pub(crate) async fn receive_delivery(
     state: &AppState,
     target: WebhookTarget,
     arrival: Arrival,
-) -> Result<Delivered> {
-    let WebhookTarget {
-        application,
-        secret,
-    } = target;
-    let provider = application.provider;
-    let incoming = Incoming {
-        headers: &arrival.headers,
-        body: &arrival.body,
-    };
-    check_form(provider, &incoming)?;
-    provider::verify(provider, &incoming, &secret, Millis::now())
-        .map_err(|err| Error::need_login(format!("Verify secret error ({err})")))?;
-    state.hooks.attempt(&application.id)?;
-    let read = provider::read(provider, &incoming);
-    let filing = Filing {
-        application: &application,
-        secret: &secret,
-        kind: DeliveryKind::Webhook,
-        replay_of: None,
-    };
-    let (delivery, tasks) = filing.file(&arrival, &read);
-    let delivered = if application.poll_seconds.is_some() && is_push(&delivery) {
+) -> Result<Result<Delivered>> {
+    let app_id = target.application.id.clone();
+    let is_polled = target.application.poll_seconds.is_some();
+    let (provider, length) = (target.application.provider, arrival.body.len());
+    let (target, arrival) = off_thread(state, length, move || {
+        let incoming = arrival.incoming();
+        provider::verify(provider, &incoming, &target.secret, Millis::now())
+            .map_err(|err| unverified(&err))?;
+        Ok::<_, Error>((target, arrival))
+    })
+    .await??;
+    state.hooks.attempt(&app_id)?;
+    let (delivery, tasks, unreadable) = off_thread(state, length, move || {
+        let read = provider::read(provider, &arrival.incoming());
+        let filing = Filing {
+            application: &target.application,
+            secret: &target.secret,
+            kind: DeliveryKind::Webhook,
+            replay_of: None,
+        };
+        let (delivery, tasks) = filing.file(&arrival, &read);
+        (delivery, tasks, read.err())
+    })
+    .await?;
+    let delivered = if is_polled && is_push(&delivery) {
         // A look at the repository may have been faster.
-        let app_id = delivery.app_id.clone();
         let recorded = state.store.record_push(delivery, tasks).await?;
         kept(state, &app_id, DeliveryKind::Webhook, recorded)?
     } else {
         record(state, delivery, tasks).await?
     };
-    match read {
-        Ok(_) => Ok(delivered),
-        // It is kept, and the host shows this in its own list.
-        Err(err) => Err(Error::malformed(err.to_string())),
+    Ok(match unreadable.filter(Unreadable::is_malformed) {
+        None => Ok(delivered),
+        Some(err) => Err(Error::malformed(err.to_string())),
+    })
+}
+
+/// Does what a body of this length takes: at once where it is short, as nearly all are, and else where it holds nobody
+/// up, after those that came before.
+async fn off_thread<T: Send + 'static>(
+    state: &AppState,
+    length: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T> {
+    if length <= MAX_SHORT_BODY_BYTES {
+        return Ok(work());
     }
+    let _turn = state.hooks.turn().await?;
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Error::internal)
 }
 
 /// Refuses what another kind of host sent.
@@ -215,23 +268,21 @@ pub(crate) async fn replay_delivery(
         }
     };
     // For an application of the caller: his are the only ones that get here.
-    let WebhookTarget {
-        application,
-        secret,
-    } = webhook_target(state, &app_id).await?;
-    let incoming = Incoming {
-        headers: &arrival.headers,
-        body: &arrival.body,
-    };
-    let event = provider::read(application.provider, &incoming)
-        .map_err(|err| Error::invalid("payload", err))?;
-    let filing = Filing {
-        application: &application,
-        secret: &secret,
-        kind: DeliveryKind::Replay,
-        replay_of,
-    };
-    let (delivery, tasks) = filing.file(&arrival, &Ok(event));
+    let target = webhook_target(state, &app_id).await?;
+    let (delivery, tasks) = off_thread(state, arrival.body.len(), move || {
+        let read = provider::read(target.application.provider, &arrival.incoming());
+        if let Err(err) = &read {
+            return Err(Error::invalid("payload", err));
+        }
+        let filing = Filing {
+            application: &target.application,
+            secret: &target.secret,
+            kind: DeliveryKind::Replay,
+            replay_of,
+        };
+        Ok(filing.file(&arrival, &read))
+    })
+    .await??;
     record(state, delivery, tasks).await
 }
 
@@ -322,19 +373,19 @@ pub(crate) async fn explain_trigger(
             ));
         }
     };
-    let incoming = Incoming {
-        headers: &arrival.headers,
-        body: &arrival.body,
-    };
-    let event =
-        provider::read(provider, &incoming).map_err(|err| Error::invalid("payload", err))?;
-    let judgement = match &application {
-        Some(application) if application.provider == provider => {
-            judge_for(application, &spec, &event, &arrival.headers)
-        }
-        _ => judge(&spec, provider, &event, &arrival.headers),
-    };
-    let has_fork_secrets = application.is_some_and(|it| it.fork_secrets);
+    let has_fork_secrets = application.as_ref().is_some_and(|it| it.fork_secrets);
+    let (judgement, event) = off_thread(state, arrival.body.len(), move || {
+        let event = provider::read(provider, &arrival.incoming())
+            .map_err(|err| Error::invalid("payload", err))?;
+        let judgement = match &application {
+            Some(application) if application.provider == provider => {
+                judge_for(application, &spec, &event, &arrival.headers)
+            }
+            _ => judge(&spec, provider, &event, &arrival.headers),
+        };
+        Ok::<_, Error>((judgement, event))
+    })
+    .await??;
     Ok(Explanation {
         verdict: judgement.verdict,
         reason: judgement.reason,

@@ -22,7 +22,7 @@ const MAX_TOLD: i64 = 1_000;
 
 impl Store {
     /// As [`Self::record_delivery`], for a push that the host tells. When a look at the repository has deployed it
-    /// already, nothing is kept, and the answer is what that led to.
+    /// already, it is kept with the tasks of that look and makes none, and the answer is what the look led to.
     pub async fn record_push(
         &self,
         delivery: Delivery,
@@ -34,7 +34,16 @@ impl Store {
             }
             match told(conn, &delivery)? {
                 Some((DeliveryKind::Poll, first)) if first.verdict == Verdict::Deployed => {
-                    Ok(Some(first))
+                    let kept = Delivery {
+                        verdict: first.verdict,
+                        reason: format!(
+                            "a look at the repository had found this push already: delivery `{}` made its tasks",
+                            first.delivery_id
+                        ),
+                        task_ids: first.task_ids.clone(),
+                        ..delivery.clone()
+                    };
+                    Ok(record_in(conn, kept, &[])?.map(|_| first))
                 }
                 _ => record_in(conn, delivery.clone(), &tasks),
             }

@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::{
     Error, Keyring, Result, Store,
     conn::{Conn, on_backend},
+    report,
     row::{RowId, readable, to_json},
     schema::{provider_tokens, users},
     seal::Aad,
@@ -235,7 +236,7 @@ impl Store {
                     provider_tokens::updated_time.eq(now),
                 ))
                 .execute(conn))?;
-            Ok(())
+            report::try_now(conn, user_id)
         })
         .await
     }

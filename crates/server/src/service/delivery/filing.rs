@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use flowcd_model::{
-    application::Application,
+    application::{Application, Provider},
     delivery::{Delivery, DeliveryKind, Verdict},
     event::HostEvent,
     id::{DeliveryId, TaskId},
@@ -54,7 +54,14 @@ impl Filing<'_> {
                 provider::blank::body(&event.body, self.secret),
             ),
             Err(err) => (
-                Judgement::at_once(Verdict::Failed, err.to_string()),
+                Judgement::at_once(
+                    match err.is_malformed() {
+                        true => Verdict::Failed,
+                        // A push of what is neither a branch nor a tag is well-formed, and none of ours.
+                        false => Verdict::Skipped,
+                    },
+                    err.to_string(),
+                ),
                 provider::blank::text(&arrival.body, self.secret),
             ),
         };
@@ -70,6 +77,8 @@ impl Filing<'_> {
             key: match (&self.replay_of, event) {
                 // A stored delivery is repeated as often as somebody asks for it.
                 (Some(_), _) => format!("replay:{id}"),
+                // And so is a payload that no host has given an id.
+                (None, Some(event)) if self.is_again(event) => format!("replay:{id}"),
                 (None, Some(event)) => event.key.clone(),
                 (None, None) => format!("unreadable:{id}"),
             },
@@ -96,6 +105,11 @@ impl Filing<'_> {
             id,
         };
         (delivery, tasks)
+    }
+
+    /// Whether somebody repeats what cannot be told from another delivery.
+    fn is_again(&self, event: &Event) -> bool {
+        self.kind == DeliveryKind::Replay && !event.has_id()
     }
 
     fn tasks(&self, id: &DeliveryId, event: &Event, judgement: &Judgement) -> Vec<TaskInsert> {
@@ -150,11 +164,18 @@ fn other_repository(application: &Application, event: &Event) -> Option<String> 
     let facts = event.repository.as_ref()?;
     let own = format!("{}/{}", application.owner, application.repo_name);
     let is_number = |id: &str| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
-    let is_other = is_number(&facts.id)
-        && is_number(&application.provider_repo_id)
-        && facts.id != application.provider_repo_id
-        && !facts.full_name.is_empty()
-        && !facts.full_name.eq_ignore_ascii_case(&own);
+    let is_other = match is_number(&facts.id) && is_number(&application.provider_repo_id) {
+        true => {
+            facts.id != application.provider_repo_id && !facts.full_name.eq_ignore_ascii_case(&own)
+        }
+        // Without an id, the address has the name. Plain repositories may be called anything.
+        false => {
+            application.provider != Provider::Git
+                && !facts.full_name.eq_ignore_ascii_case(&own)
+                && !is_at(&application.repo_url, &facts.full_name)
+        }
+    };
+    let is_other = is_other && !facts.full_name.is_empty();
     is_other.then(|| facts.full_name.clone())
 }
 
@@ -164,6 +185,14 @@ pub(crate) fn cut(text: &str) -> String {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// Whether a repository of this name is at this address.
+fn is_at(repo_url: &str, full_name: &str) -> bool {
+    let path = repo_url.trim_end_matches('/').trim_end_matches(".git");
+    let path = path.to_lowercase();
+    let before = path.strip_suffix(&full_name.to_lowercase());
+    before.is_some_and(|before| before.ends_with(['/', ':']))
 }
 
 /// The headers, as many as are kept.

@@ -270,6 +270,13 @@ impl Court<'_> {
         let EventKind::Push { target, .. } = &self.event.kind else {
             return ("push", self.unsupported());
         };
+        // A job of GitLab tells of each of its states; it counts once.
+        if let Some(state) = self.event.body.get("build_status").and_then(Value::as_str)
+            && state != "success"
+        {
+            let reason = format!("the job is `{state}`; it counts as a push when it has succeeded");
+            return ("push", Answer::No(reason));
+        }
         let (name, patterns, no_rules, no_match) = match target {
             PushTarget::Branch(_) => (
                 "push.branches",
