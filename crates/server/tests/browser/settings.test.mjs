@@ -70,6 +70,7 @@ test('a delivery is shown with its reason, and replayed', async () => {
     await page.getByRole('button', { name: 'Replay' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Replay' }).click();
     await page.waitForURL((url) => url.href !== before && url.pathname.includes('/deliveries/'));
+    await page.getByText('Repeats').waitFor();
     await page.getByRole('link', { name: /Deployment/ }).first().click();
     await page.waitForURL('**/deployments/*');
     await page.locator('.deployment-facts').getByText('Succeeded').waitFor();
