@@ -57,7 +57,7 @@ function facts(delivery, application) {
     fact('deployment.pull', pull && h('span', {}, `#${pull.number} `, foreign(pull.title),
       ' (', foreign(pull.sourceBranch), ' → ', foreign(pull.targetBranch), ')')),
     fact('deployment.fork', pull?.isFork && t('delivery.fork')),
-    fact('app.deployments', delivery.taskIds.map((task, place) => [place > 0 && ', ',
+    fact('app.deployments', delivery.taskIds.length > 0 && delivery.taskIds.map((task, place) => [place > 0 && ', ',
       h('a', { href: `/deployments/${task}` }, tn('deliveries.taskOf', place + 1))])),
     fact('delivery.replayOf', delivery.replayOf
       && h('a', { href: `/applications/${application.id}/deliveries/${delivery.replayOf}` }, t('delivery.replayOf.link'))),
