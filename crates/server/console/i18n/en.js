@@ -533,4 +533,6 @@ export default {
   'trigger.custom': 'Other rules: tags, pull requests, schedules, filters …',
 
   'providers.url.missing': 'Give the address of the host.',
+
+  'webhook.manual.git': 'Let a hook of the repository send to it, with the secret that was shown when the application was made.',
 };

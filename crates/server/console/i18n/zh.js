@@ -442,11 +442,11 @@ export default {
   'poll.title': '主动检查仓库',
   'poll.hint': '发现 Webhook 没有通知的提交。',
   'poll.never': '从不',
-  'poll.seconds.one': '每 {n} 秒',
+  'poll.seconds.one': '每秒',
   'poll.seconds.other': '每 {n} 秒',
-  'poll.minutes.one': '每 {n} 分钟',
+  'poll.minutes.one': '每分钟',
   'poll.minutes.other': '每 {n} 分钟',
-  'poll.hours.one': '每 {n} 小时',
+  'poll.hours.one': '每小时',
   'poll.hours.other': '每 {n} 小时',
   'poll.last': '上次检查于 {time}。',
   'poll.problem': '上次检查失败：{problem}',
@@ -533,4 +533,6 @@ export default {
   'trigger.custom': '其他规则：标签、合并请求、定时、过滤器等',
 
   'providers.url.missing': '请填写平台地址。',
+
+  'webhook.manual.git': '让仓库的钩子向它发送，并使用创建应用时显示的密钥。',
 };

@@ -7,7 +7,7 @@ import { t, tNodes } from '../lib/i18n.js';
 import { confirmDialog, openDialog } from './dialog.js';
 import { field, FieldError, form } from './field.js';
 import { thing, things } from './thing.js';
-import { toast } from './toast.js';
+import { errorToast, toast } from './toast.js';
 
 /**
  * @param {{label: string, names: Array<string>, empty: string, hint?: string, set: function(string, string): Promise,
@@ -21,6 +21,14 @@ export function secretList({ label, names, empty, set, drop, reload }) {
 
   function draw(found) {
     fill(list, things({ label, empty, items: found.toSorted().map(row) }));
+  }
+
+  async function again() {
+    try {
+      draw(await reload());
+    } catch (error) {
+      errorToast(error);
+    }
   }
 
   function row(name) {
@@ -59,7 +67,7 @@ export function secretList({ label, names, empty, set, drop, reload }) {
           });
           dialog.close();
           toast(t('form.saved'));
-          draw(await reload());
+          await again();
         },
       },
       field({ name: 'name', label: t('pairs.name'), control: name, hint: t('secrets.name.hint', { example: 'secrets.NAME' }) }),
@@ -79,7 +87,7 @@ export function secretList({ label, names, empty, set, drop, reload }) {
       run: () => drop(name),
     });
     if (isDone) {
-      draw(await reload());
+      await again();
     }
   }
   return { list, button };

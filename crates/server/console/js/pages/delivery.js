@@ -8,13 +8,13 @@ import { confirmDialog } from '../components/dialog.js';
 import { ruleList, verdictBadge } from '../components/verdict.js';
 import { toast } from '../components/toast.js';
 import { get, post } from '../lib/api.js';
-import { foreign, h, icon, visible } from '../lib/dom.js';
+import { foreign, h, icon, visibleText } from '../lib/dom.js';
 import { formatNumber, t, tn } from '../lib/i18n.js';
 import { navigate } from '../lib/router.js';
 import { exactTime } from '../lib/time.js';
 
 /** A longer body is shown so far, and copied in full. */
-const MAX_SHOWN_CHARS = 200_000;
+const MAX_SHOWN_CHARS = 100_000;
 
 export default async function deliveryPage(page) {
   const { id, delivery: deliveryId } = page.params;
@@ -80,12 +80,13 @@ function bodyPart({ body, bodyBytes }) {
     return bodyBytes > 0 && h('div', { class: 'note after' }, icon('info'), h('span', {}, t('delivery.body.notKept', { n: formatNumber(bodyBytes) })));
   }
   const text = pretty(body);
+  // As one text: an element for each of a hundred thousand hidden characters would take the browser long.
   const isCut = text.length > MAX_SHOWN_CHARS;
   return h('details', { class: 'panel fold', open: true },
     h('summary', {}, t('delivery.body'), h('span', { class: 'muted' }, ' ', t('log.bytes', { n: formatNumber(bodyBytes) }))),
     h('div', { class: 'body-box' },
       copyButton(body, t('delivery.body')),
-      h('pre', { class: 'json sunken', tabindex: '0', 'aria-label': t('delivery.body') }, visible(text.slice(0, MAX_SHOWN_CHARS))),
+      h('pre', { class: 'json sunken', tabindex: '0', 'aria-label': t('delivery.body') }, visibleText(text.slice(0, MAX_SHOWN_CHARS))),
       isCut && h('p', { class: 'muted small' }, t('delivery.body.cut', { n: formatNumber(MAX_SHOWN_CHARS) }))));
 }
 

@@ -120,5 +120,5 @@ function emptyState(application) {
     h('p', {}, t('deliveries.empty')),
     h('p', { class: 'muted' }, t(webhook?.isInstalled ? 'deliveries.empty.installed' : 'deliveries.empty.manual')),
     webhook && copyField({ label: t('new.webhook.url'), value: webhook.url }),
-    h('p', {}, h('a', { href: `/applications/${application.id}/settings` }, t('deliveries.empty.settings'))));
+    h('p', {}, h('a', { href: `/applications/${application.id}/settings#webhook` }, t('deliveries.empty.settings'))));
 }

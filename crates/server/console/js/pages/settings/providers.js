@@ -5,7 +5,7 @@
 import { confirmDialog, openDialog } from '../../components/dialog.js';
 import { checkbox, field, FieldError, form } from '../../components/field.js';
 import { partHead, thing, things } from '../../components/thing.js';
-import { toast } from '../../components/toast.js';
+import { errorToast, toast } from '../../components/toast.js';
 import { post } from '../../lib/api.js';
 import { fill, foreign, h, icon } from '../../lib/dom.js';
 import { PROVIDERS } from '../../lib/git-host.js';
@@ -115,6 +115,6 @@ async function confirmRemove({ provider, origin }, load) {
     run: () => post('/user/updateUserProviderToken', { data: { provider, url: origin, token: '' } }),
   });
   if (isDone) {
-    await load();
+    await load().catch(errorToast);
   }
 }

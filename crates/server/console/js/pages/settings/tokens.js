@@ -6,7 +6,7 @@ import { copyField } from '../../components/copy.js';
 import { confirmDialog, openDialog } from '../../components/dialog.js';
 import { field, form } from '../../components/field.js';
 import { partHead, thing, things } from '../../components/thing.js';
-import { toast } from '../../components/toast.js';
+import { errorToast, toast } from '../../components/toast.js';
 import { get, post } from '../../lib/api.js';
 import { fill, foreign, h, icon } from '../../lib/dom.js';
 import { t, tn, tNodes } from '../../lib/i18n.js';
@@ -129,6 +129,6 @@ async function revoke(token, name, load) {
   });
   if (isDone) {
     toast(t('tokens.revoked'));
-    await load();
+    await load().catch(errorToast);
   }
 }

@@ -5,7 +5,7 @@
 import { confirmDialog, openDialog } from '../../components/dialog.js';
 import { checkbox, field, FieldError, form } from '../../components/field.js';
 import { partHead, thing, things } from '../../components/thing.js';
-import { toast } from '../../components/toast.js';
+import { errorToast, toast } from '../../components/toast.js';
 import { get, post } from '../../lib/api.js';
 import { fill, foreign, h, icon } from '../../lib/dom.js';
 import { t, tNodes } from '../../lib/i18n.js';
@@ -69,7 +69,7 @@ async function change(user, patch, key, load) {
   });
   if (isDone) {
     toast(t('form.saved'));
-    await load();
+    await load().catch(errorToast);
   }
 }
 

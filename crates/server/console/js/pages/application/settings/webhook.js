@@ -30,7 +30,7 @@ export function webhookPart(application) {
           icon(isInstalled ? 'success' : 'none'), t(isInstalled ? 'webhook.installed' : 'webhook.notInstalled'))),
       problem && h('div', { class: 'note warn', role: 'status' }, icon('warning'), h('span', {}, visible(problem))),
       copyField({ label: t('new.webhook.url'), value: webhook.url }),
-      !isInstalled && h('p', { class: 'hint' }, t('webhook.manual')),
+      !isInstalled && h('p', { class: 'hint' }, t(application.provider === 'git' ? 'webhook.manual.git' : 'webhook.manual')),
       application.provider !== 'git' && h('div', { class: 'actions' },
         h('button', { class: 'button', type: 'button', onclick: (event) => install(event.currentTarget) },
           icon('webhook'), t(isInstalled ? 'webhook.again' : 'webhook.install')),
