@@ -75,6 +75,8 @@ export class Browser {
   async admin(options) {
     const visit = await this.visit(options);
     const answer = await visit.context.request.post('/api/flow/auth/account/login', {
+      // The server may close a connection of the page before at the moment that it is used again.
+      maxRetries: 3,
       data: { username: 'admin', password: PASSWORD },
     });
     if (!answer.ok()) {

@@ -10,6 +10,7 @@ import test from 'node:test';
 import { fixture } from './fixture.mjs';
 import { Repository } from './repository.mjs';
 import { push } from './sample.mjs';
+import { until } from './until.mjs';
 
 const at = fixture();
 
@@ -138,7 +139,7 @@ test('a line of a megabyte and a million lines leave the page in motion', { time
     await page.locator('.deployment-facts [role="status"]').getByText('Succeeded').waitFor({ timeout: 120_000 });
     await tell(page, test, 'a million lines while they come');
     await page.locator('#step-1 .step-toggle').click();
-    await look(page, log);
+    await look(log);
     await tell(page, test, 'a million lines that came');
 
     await page.reload();
@@ -147,7 +148,7 @@ test('a line of a megabyte and a million lines leave the page in motion', { time
     await page.locator('#step-1 .step-toggle').click();
     await log.getByText('begin').waitFor();
     test.diagnostic(`the first lines are there after ${Date.now() - began} ms`);
-    await look(page, log);
+    await look(log);
     test.diagnostic(`the last line is there after ${Date.now() - began} ms`);
     await tell(page, test, 'a million lines of a deployment that has ended');
     await log.evaluate((it) => it.scrollTo(0, 0));
@@ -162,9 +163,9 @@ test('a line of a megabyte and a million lines leave the page in motion', { time
 });
 
 /** Scrolls to the end until the last line is there. */
-async function look(page, log) {
-  await page.waitForFunction((element) => {
+function look(log) {
+  return until('the last line', () => log.evaluate((element) => {
     element.scrollTo(0, element.scrollHeight);
     return element.innerText.includes('the very end');
-  }, await log.elementHandle(), { timeout: 60_000 });
+  }));
 }
