@@ -270,6 +270,28 @@ on_both! {
 }
 
 on_both! {
+    async fn a_payload_without_an_id_is_judged_anew_each_time(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let app = app_with(&client, NOWHERE, json!({"push": {"branches": {"precise": ["main"]}}})).await;
+        let token = server.token("admin", -1).await;
+        let payload = json!({"appId": app.id, "payload": {"event": "push", "body": push("refs/heads/dev", &"a".repeat(40), "m")}});
+        let replay = || call(&server, &token, "POST", "/api/flow/deliveries/replay", Some(payload.clone()));
+        assert_eq!(replay().await["verdict"], "skipped");
+        let patch = ApplicationPatch {
+            trigger_spec: Some(serde_json::from_value(json!({"git": {"push": {"branches": {"precise": ["dev"]}}}})).expect("a trigger")),
+            ..ApplicationPatch::new(app.id.clone())
+        };
+        client.update_application(&patch).await.expect("changed");
+        for _ in 0..2 {
+            let replayed = replay().await;
+            assert_eq!((&replayed["verdict"], &replayed["isDuplicate"]), (&json!("deployed"), &json!(false)));
+        }
+        server.stop().await;
+    }
+}
+
+on_both! {
     async fn explain_keeps_nothing_and_needs_no_application(database) {
         let server = Server::start(database).await;
         server.admin().await;

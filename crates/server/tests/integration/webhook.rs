@@ -331,6 +331,7 @@ on_both! {
         let endless = futures_util::stream::iter((0..1024).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1024 * 1024])));
         let request = http().post(format!("{}/api/hooks/{}", server.url, app.id))
             .header("x-github-event", "push")
+            .header("x-hub-signature-256", format!("sha256={}", "0".repeat(64)))
             .body(reqwest::Body::wrap_stream(endless));
         match request.send().await {
             Ok(response) => assert_eq!(response.status().as_u16(), 413),
@@ -340,6 +341,87 @@ on_both! {
         assert!(server.peak_bytes() < 150 * 1024 * 1024, "{}", server.peak_bytes());
         assert!(client.get_application(&app.id).await.is_ok(), "it lives");
         drop(server);
+    }
+}
+
+on_both! {
+    async fn whoever_announces_much_and_sends_nothing_stands_in_nobodys_way(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let entry = entry("github/push_branch.json");
+        let app = application_for_all(&client, Provider::Github, "shop").await;
+        let body = fs::read(folder().join(&entry.file)).expect("a payload");
+        let signed = signature(Provider::Github, &app.webhook_secret, &body);
+        let mut idle = Vec::new();
+        for _ in 0..100 {
+            let mut stream = tokio::net::TcpStream::connect(server.running.addr()).await.expect("a connection");
+            let head = format!(
+                "POST /api/hooks/{} HTTP/1.1\r\nHost: x\r\nX-GitHub-Event: push\r\nX-Hub-Signature-256: sha256=00\r\nContent-Length: 26214400\r\n\r\n{{",
+                app.id
+            );
+            tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.expect("sent");
+            idle.push(stream);
+        }
+        let received = send(&app.webhook.url, &entry.headers, &signed, body).await;
+        assert_eq!((received.status, received.body["success"] == true), (200, true), "{received:?}");
+        // None of them was given up for it.
+        for stream in &idle {
+            let mut byte = [0_u8; 1];
+            assert!(stream.try_read(&mut byte).is_err(), "nothing has been answered yet");
+        }
+        drop(idle);
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn a_body_of_too_many_values_is_kept_as_failed_and_takes_little_memory(database) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder.path().join("data");
+        let database_url = database.fresh();
+        let server = Process::start(&data, database_url.as_ref(), &[]);
+        let client = server.client(&mint_token(&data, database_url.as_ref()));
+        let app = application_for_all(&client, Provider::Github, "shop").await;
+        let headers = entry("github/push_branch.json").headers;
+        let body = format!("{{\"a\":[{}0]}}", "{\"a\":0},".repeat(1_000_000)).into_bytes();
+        let signed = signature(Provider::Github, &app.webhook_secret, &body);
+        let url = format!("{}/api/hooks/{}", server.url, app.id);
+        let received = send(&url, &headers, &signed, body).await;
+        assert_eq!(received.status, 400, "{received:?}");
+        assert!(received.body["message"].as_str().is_some_and(|it| it.contains("values")), "{received:?}");
+        assert!(server.peak_bytes() < 200 * 1024 * 1024, "{}", server.peak_bytes());
+        let page = client.list_deliveries(&flowcd_model::delivery::DeliveryQuery::new(app.id.clone())).await.expect("a list");
+        assert_eq!(page.result.iter().map(|it| it.verdict).collect::<Vec<_>>(), [flowcd_model::delivery::Verdict::Failed]);
+        drop(server);
+    }
+}
+
+on_both! {
+    async fn what_is_about_another_repository_is_skipped(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let entry = entry("github/push_branch.json");
+        let body = fs::read(folder().join(&entry.file)).expect("a payload");
+        for (n, (id, url, verdict)) in [
+            (Some("4211"), "https://github.com/acme/renamed.git", "deployed"),
+            (Some("99"), "https://github.com/other/repository.git", "skipped"),
+            (None, "https://github.com/acme/shop.git", "deployed"),
+            (None, "git@github.com:Acme/Shop.git", "deployed"),
+            (None, "https://github.com/other/repository.git", "skipped"),
+        ].into_iter().enumerate() {
+            let new = NewApplication {
+                trigger_spec: serde_json::from_value(json!({"github": {"push": {"branches": {"prefix": []}}}})).expect("a trigger"),
+                provider: Provider::Github,
+                provider_repo_id: id.map(str::to_owned),
+                owner: format!("somebody-{n}"),
+                ..application("something", url)
+            };
+            let app = client.create_application(&new).await.expect("made");
+            let signed = signature(Provider::Github, &app.webhook_secret, &body);
+            let received = send(&app.webhook.url, &entry.headers, &signed, body.clone()).await;
+            assert_eq!(received.body["data"]["verdict"], verdict, "{id:?} {url}: {received:?}");
+        }
+        server.stop().await;
     }
 }
 

@@ -132,14 +132,19 @@ fn told(conn: &mut Conn, delivery: &Delivery) -> Result<Option<(DeliveryKind, De
         .load(conn))?;
     let mut pushes = readable(rows, DeliveryRow::read)?;
     pushes.retain(|it| it.event.is_push());
+    let is_same = |it: &&Delivery| match (&it.commit, &delivery.commit) {
+        (Some(one), Some(other)) => one == other,
+        (None, _) => it.verdict == Verdict::Deployed,
+        (Some(_), None) => delivery.verdict == Verdict::Deployed,
+    };
     let newest = pushes.first();
     let newest_of_itself = pushes.iter().find(|it| it.kind != DeliveryKind::Replay);
-    let same = [newest_of_itself, newest].into_iter().flatten().find(|it| {
-        match (&it.commit, &delivery.commit) {
-            (Some(one), Some(other)) => one == other,
-            (None, _) => it.verdict == Verdict::Deployed,
-            (Some(_), None) => delivery.verdict == Verdict::Deployed,
-        }
-    });
+    // What a look has deployed may have been told of by the host since.
+    let found = pushes
+        .iter()
+        .take_while(is_same)
+        .find(|it| it.kind == DeliveryKind::Poll && it.verdict == Verdict::Deployed);
+    let candidates = [newest_of_itself, newest].into_iter().flatten();
+    let same = found.or_else(|| candidates.into_iter().find(is_same));
     Ok(same.map(|it| (it.kind, repetition(it.clone()))))
 }
