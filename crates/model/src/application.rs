@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     id::{AppId, UserId},
-    secret::{SecretChanges, SecretNames, Secrets},
+    secret::{Secret, SecretChanges, SecretNames, Secrets},
     task::LatestTask,
     time::Millis,
     trigger::TriggerSpec,
@@ -290,6 +290,10 @@ pub struct ApplicationPatch {
     /// Replaces the whole trigger; ignored when it is an empty object. The webhook's secret stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger_spec: Option<TriggerSpec>,
+    /// Replaces what the webhook is signed with, which `trigger_spec` never does: from then on, what is signed with the
+    /// old one is refused. One that is installed at the host is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_secret: Option<Secret>,
     /// The published API asks for it beside `trigger_spec`; it must be the application's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
@@ -324,6 +328,7 @@ impl ApplicationPatch {
             secrets: None,
             secret_changes: None,
             trigger_spec: None,
+            webhook_secret: None,
             provider: None,
             description: None,
             repo_url: None,

@@ -19,7 +19,7 @@ use flowcd_model::{
 
 pub(crate) use webhook::webhook_target_of;
 pub use webhook::{WebhookSecret, WebhookSecrets};
-use webhook::{adopt_secrets, hide_secrets, webhook_aad};
+use webhook::{adopt_secrets, hide_secrets, replace_secret, webhook_aad};
 
 use crate::{
     Error, IdempotencyRecord, Keyring, Result, Store,
@@ -387,6 +387,9 @@ fn update(conn: &mut Conn, keyring: &Keyring, patch: &ApplicationPatch) -> Resul
                 applications::trigger_spec.eq(&spec),
             ))
             .execute(conn))?;
+    }
+    if let Some(secret) = &patch.webhook_secret {
+        replace_secret(conn, keyring, &patch.app_id, &secret.0)?;
     }
     if let Some(envs) = &patch.envs {
         let envs = to_json("envs", envs)?;

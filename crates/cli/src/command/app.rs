@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use flowcd_client::Client;
 use flowcd_model::{
     application::{Application, ApplicationPatch, NewApplication, Provider},
+    secret::Secret,
     trigger::TriggerSpec,
 };
 use serde_json::Value;
@@ -138,6 +139,11 @@ pub(crate) struct UpdateArgs {
     /// Install the webhook at the host, or install it again; with `=false`, remove it there.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     install_webhook: Option<bool>,
+
+    /// Take a new webhook secret from the first line of standard input; webhooks signed with the old one are refused
+    /// from then on. A webhook that was installed at the host is told.
+    #[arg(long)]
+    webhook_secret_stdin: bool,
 
     #[command(flatten)]
     content: ContentArgs,
@@ -290,6 +296,11 @@ async fn update(client: &Client, printer: &Printer, args: UpdateArgs) -> Result<
     if let Some(trigger_spec) = read_trigger(args.content.trigger_spec.as_ref())? {
         patch.trigger_spec = Some(trigger_spec);
         patch.provider = Some(application.provider);
+    }
+    if args.webhook_secret_stdin {
+        let text = value::read_stdin()?;
+        let line = text.lines().next().unwrap_or_default();
+        patch.webhook_secret = Some(Secret(line.to_owned()));
     }
     patch.description = args.description;
     patch.repo_url = args.repo_url;

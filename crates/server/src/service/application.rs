@@ -214,7 +214,16 @@ pub(crate) async fn update_application(
         check_envs(envs)?;
     }
     let id = patch.app_id.clone();
-    let wish = patch.install_webhook;
+    if let Some(secret) = &patch.webhook_secret {
+        trigger::check_secret("webhook_secret", &secret.0)?;
+    }
+    let is_installed = application
+        .webhook
+        .as_ref()
+        .is_some_and(|it| it.is_installed);
+    // A host that signs with the old one would be refused from now on.
+    let must_tell = patch.webhook_secret.is_some() && is_installed;
+    let wish = patch.install_webhook.or(must_tell.then_some(true));
     let updated = state
         .store
         .update_application(&caller.user_id, patch, schedules)

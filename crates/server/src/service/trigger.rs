@@ -269,7 +269,8 @@ pub(crate) fn drop_secrets(spec: &mut TriggerSpec) {
     }
 }
 
-fn check_secret(field: &str, secret: &str) -> Result<()> {
+/// Checks what a webhook is to be signed with.
+pub(crate) fn check_secret(field: &str, secret: &str) -> Result<()> {
     if secret == MASK {
         return Err(Error::invalid(
             field,

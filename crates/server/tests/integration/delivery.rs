@@ -6,6 +6,7 @@ use flowcd_client::Client;
 use flowcd_model::{
     application::{ApplicationPatch, NewApplication, Provider},
     id::{AppId, TaskId},
+    secret::Secret,
     task::{TaskQuery, TaskStatus, TriggerType},
 };
 use serde_json::{Value, json};
@@ -287,6 +288,26 @@ on_both! {
             let replayed = replay().await;
             assert_eq!((&replayed["verdict"], &replayed["isDuplicate"]), (&json!("deployed"), &json!(false)));
         }
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn a_new_secret_takes_the_place_of_the_old_one(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let app = app_with(&client, NOWHERE, json!({"push": {"branches": {"prefix": []}}})).await;
+        let refused = ApplicationPatch { webhook_secret: Some(Secret("***".to_owned())), ..ApplicationPatch::new(app.id.clone()) };
+        let err = client.update_application(&refused).await.expect_err("it is refused").to_string();
+        assert!(err.contains("webhook_secret"), "{err}");
+        let patch = ApplicationPatch { webhook_secret: Some(Secret("canary-of-today".to_owned())), ..ApplicationPatch::new(app.id.clone()) };
+        client.update_application(&patch).await.expect("changed");
+        let body = push("refs/heads/main", &"a".repeat(40), "m");
+        assert_eq!(post(&app, Provider::Git, "push", "guid-1", &body).await.status, 401);
+        let app = flowcd_model::application::CreatedApplication { webhook_secret: "canary-of-today".to_owned(), ..app };
+        assert!(post(&app, Provider::Git, "push", "guid-1", &body).await.task_id().is_some());
+        let shown = serde_json::to_string(&client.get_application(&app.id).await.expect("the application")).expect("JSON");
+        assert!(!shown.contains("canary") && shown.contains("\"secret\":\"***\""), "{shown}");
         server.stop().await;
     }
 }

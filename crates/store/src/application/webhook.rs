@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use diesel::{OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper};
+use diesel::{ExpressionMethods, OptionalExtension, QueryDsl, RunQueryDsl, SelectableHelper};
 use flowcd_model::{application::Provider, id::AppId, trigger::TriggerSpec};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -10,6 +10,7 @@ use super::ApplicationRow;
 use crate::{
     Keyring, Result, Store, WebhookTarget,
     conn::{Conn, on_backend},
+    row::{RowId, to_json},
     schema::applications,
     seal::Aad,
 };
@@ -102,6 +103,35 @@ pub(super) fn adopt_secrets(spec: &TriggerSpec, secrets: &mut BTreeMap<String, S
             }
         }
     }
+}
+
+/// Replaces what the webhooks of an application are signed with, and shows in its trigger that there is something.
+pub(super) fn replace_secret(
+    conn: &mut Conn,
+    keyring: &Keyring,
+    id: &AppId,
+    secret: &str,
+) -> Result<()> {
+    let target = applications::table.find(id.as_str());
+    let (provider, spec): (String, String) = on_backend!(conn, |conn| target
+        .select((applications::provider, applications::trigger_spec))
+        .first(conn))?;
+    let row = RowId {
+        table: "applications",
+        id: id.as_str(),
+    };
+    let provider: Provider = row.name("provider", &provider)?;
+    let spec: TriggerSpec = row.json("trigger_spec", &spec)?;
+    let secrets = [(secret_key(provider), secret.to_owned())].into();
+    let sealed = keyring.seal_map(&secrets, &webhook_aad(id.as_str()))?;
+    let spec = to_json("trigger_spec", &hide_secrets(&spec, &secrets))?;
+    on_backend!(conn, |conn| diesel::update(target)
+        .set((
+            applications::webhook_box.eq(Some(&sealed)),
+            applications::trigger_spec.eq(&spec),
+        ))
+        .execute(conn))?;
+    Ok(())
 }
 
 /// What the receiver of an application's webhooks needs to know.
