@@ -238,16 +238,20 @@ mod tests {
         let conn = Conn::establish(&url, Role::Writer).expect("a connection");
         let writer = std::sync::Arc::new(Writer::start(url, conn).expect("a thread"));
         let (go, wait) = std::sync::mpsc::channel::<()>();
+        let (begin, begun) = tokio::sync::oneshot::channel::<()>();
         let first = tokio::spawn({
             let writer = writer.clone();
             async move {
                 let create = move |conn: &mut Conn| {
                     sqlite(conn).batch_execute("CREATE TABLE numbers (number INTEGER NOT NULL)")?;
+                    begin.send(()).map_err(|()| Error::Stopped)?;
                     wait.recv().map_err(|_| Error::Stopped)
                 };
                 writer.run(create).await
             }
         });
+        // Those who ask at the same time are served in any order.
+        begun.await.expect("the first has begun");
         let mut group = tokio::task::JoinSet::new();
         for number in 0..30 {
             let writer = writer.clone();
