@@ -199,6 +199,7 @@ export default {
   'deploy.commit.bad': 'A commit is 40 or 64 hexadecimal digits.',
   'deploy.inputs': 'Inputs',
   'deploy.inputs.hint': 'A JSON object, for pipelines that declare inputs.',
+  'deploy.inputs.missing': 'A value is needed.',
   'deploy.inputs.bad': 'That is no JSON object: {reason}',
   'deploy.debug': 'Debug',
   'deploy.debug.hint': 'The log also tells the environment, the values of expressions and timings.',

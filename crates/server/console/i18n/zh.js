@@ -199,6 +199,7 @@ export default {
   'deploy.commit.bad': '提交应为 40 或 64 位十六进制。',
   'deploy.inputs': '输入参数',
   'deploy.inputs.hint': 'JSON 对象，供声明了输入的流水线使用。',
+  'deploy.inputs.missing': '需要填写。',
   'deploy.inputs.bad': '不是 JSON 对象：{reason}',
   'deploy.debug': '调试',
   'deploy.debug.hint': '日志还会包含环境变量、表达式的值和耗时。',

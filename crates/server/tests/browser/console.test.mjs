@@ -83,6 +83,37 @@ test('an application is made, deployed, and its log arrives while the step runs'
   await row(page, 'acme/live').getByText('Say hello').waitFor();
 }));
 
+test('what a pipeline declares is asked for, and branches and tags are offered', async () => {
+  const repository = new Repository(at.server, 'declared', `inputs:
+  target: {type: choice, options: [staging, production], default: staging}
+  replicas: {type: number, required: true}
+  note: {description: What the log says}
+${pipeline('echo "to ${{ inputs.target }} with ${{ inputs.replicas + 1 }}: ${{ inputs.note }}"')}`);
+  repository.git('branch', 'next');
+  repository.git('tag', 'v1.0');
+  const { id } = await at.server.createApplication(repository);
+  // The server knows a pipeline when it has fetched the commit.
+  await at.server.finished(await at.server.deploy(id, 'main', { inputs: { replicas: 1 } }));
+  await at.admin(`/applications/${id}`, async (page) => {
+    await page.getByRole('button', { name: 'Deploy', exact: true }).first().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('target').selectOption('production');
+    assert.equal(await dialog.getByText('What the log says').count(), 1);
+    for (const name of ['next', 'v1.0']) {
+      await dialog.locator(`datalist option[value="${name}"]`).waitFor({ state: 'attached' });
+    }
+    await dialog.getByRole('button', { name: 'Deploy' }).click();
+    await dialog.getByText('A value is needed.').waitFor();
+    await dialog.getByLabel('replicas').fill('2');
+    await dialog.getByLabel('note').fill('go');
+    await dialog.getByRole('button', { name: 'Deploy' }).click();
+    await page.waitForURL('**/deployments/*');
+    await status(page).getByText('Succeeded').waitFor();
+    await page.getByRole('button', { name: 'Build' }).first().click();
+    await page.getByRole('region', { name: 'Log of “Build”' }).getByText('to production with 3: go').waitFor();
+  });
+});
+
 test('cancelling is told until what runs has ended', async () => {
   const file = join(at.server.folder, 'may-end');
   const { id } = await application('stubborn', `trap '' TERM INT\necho it runs\n${waitFor(file)}`);

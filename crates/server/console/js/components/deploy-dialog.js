@@ -5,7 +5,7 @@
 import { get, onceKey, post } from '../lib/api.js';
 import { freshId, h } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
-import { currentUser } from '../lib/session.js';
+import { deployInputs } from './deploy-inputs.js';
 import { openDialog } from './dialog.js';
 import { checkbox, field, FieldError, form } from './field.js';
 
@@ -27,12 +27,20 @@ export function openDeployDialog(application, { onDone }) {
   const ref = h('input', { type: 'text', list: listId, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'none',
     value: shortRef(application.latest_task?.ref) || 'main', autofocus: true });
   const commit = h('input', { type: 'text', class: 'code', autocomplete: 'off', spellcheck: 'false', placeholder: 'HEAD' });
-  const inputs = h('textarea', { class: 'code', rows: 3, spellcheck: 'false', placeholder: '{"target": "staging"}' });
+  const inputs = deployInputs(application);
   const debug = checkbox({ label: t('deploy.debug'), hint: t('deploy.debug.hint') });
   if (application.latest_task?.ref?.startsWith('refs/tags/')) {
     kind.value = 'tags';
   }
   suggest(application, suggestions);
+  const askForInputs = () => {
+    const [name, id] = [ref.value.trim(), commit.value.trim()];
+    if (name && (!id || isCommit(id))) {
+      inputs.ask(fullRef(name, kind.value), id ? { commitId: id.toLowerCase() } : {});
+    }
+  };
+  [kind, ref, commit].forEach((control) => control.addEventListener('change', askForInputs));
+  askForInputs();
 
   const dialog = openDialog({
     title: t('deploy.title', { name: application.repo_name }),
@@ -42,7 +50,7 @@ export function openDeployDialog(application, { onDone }) {
           appId: application.id,
           ref: fullRef(ref.value.trim(), kind.value),
           ...commitOf(commit.value.trim()),
-          ...inputsOf(inputs.value.trim()),
+          ...inputs.value(),
           useDebug: debug.querySelector('input').checked,
         }, { key });
         dialog.close();
@@ -54,7 +62,7 @@ export function openDeployDialog(application, { onDone }) {
       field({ name: 'ref', label: t('deploy.ref'), control: ref, hint: t('deploy.ref.hint') })),
     suggestions,
     field({ name: 'commitId', label: t('deploy.commit'), control: commit, hint: t('deploy.commit.hint'), isOptional: true }),
-    field({ name: 'inputs', label: t('deploy.inputs'), control: inputs, hint: t('deploy.inputs.hint'), isOptional: true }),
+    inputs.element,
     debug,
     h('div', { class: 'actions end' },
       h('button', { class: 'button', type: 'button', onclick: () => dialog.close() }, t('action.cancel')),
@@ -62,7 +70,7 @@ export function openDeployDialog(application, { onDone }) {
   });
 }
 
-/** The refs of the last deployments, and the branches where an account on the host tells them. */
+/** The refs of the last deployments, and the branches and tags of the repository, the default branch first. */
 async function suggest(application, list) {
   const names = new Set();
   const add = (found) => found.filter((it) => it && !names.has(it)).forEach((it) => {
@@ -71,17 +79,10 @@ async function suggest(application, list) {
   });
   const deployed = get('/task/list', { appId: application.id, limit: SUGGESTIONS_FROM })
     .then(({ result }) => add(result.map((task) => shortRef(task.ref))));
+  const there = get('/application/refs', { appId: application.id })
+    .then(({ branches, tags }) => add([...branches, ...tags].map((it) => it.name)));
   // Without suggestions one types.
-  await Promise.allSettled([deployed, branches(application).then(add)]);
-}
-
-async function branches({ provider, owner, repo_name: repo, repo_url: repoUrl }) {
-  const account = currentUser()?.providerTokens?.find((it) => it.provider === provider && repoUrl.startsWith(it.origin));
-  if (!account || provider === 'git') {
-    return [];
-  }
-  const found = await get(`/${provider}/branches`, { owner, repo, url: account.origin });
-  return found.map((it) => it.name);
+  await Promise.allSettled([deployed, there]);
 }
 
 function shortRef(ref) {
@@ -95,24 +96,13 @@ function fullRef(text, kind) {
   return text.startsWith('refs/') ? text : `refs/${kind}/${text}`;
 }
 
+function isCommit(text) {
+  return /^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(text);
+}
+
 function commitOf(text) {
-  if (text && !/^([0-9a-f]{40}|[0-9a-f]{64})$/i.test(text)) {
+  if (text && !isCommit(text)) {
     throw new FieldError('commitId', t('deploy.commit.bad'));
   }
   return text ? { commitId: text.toLowerCase() } : {};
-}
-
-function inputsOf(text) {
-  if (!text) {
-    return {};
-  }
-  try {
-    const inputs = JSON.parse(text);
-    if (typeof inputs === 'object' && inputs && !Array.isArray(inputs)) {
-      return { inputs };
-    }
-    throw new Error(text.slice(0, 40));
-  } catch (error) {
-    throw new FieldError('inputs', t('deploy.inputs.bad', { reason: error.message }));
-  }
 }
