@@ -22,6 +22,7 @@ use crate::{
     failure::Failure,
     live::Live,
     output::{Format, Printer, first_line},
+    stamps::Stamps,
     table,
 };
 
@@ -36,14 +37,25 @@ pub(crate) enum Show {
     Steps,
 }
 
-/// Follows `task_id` until it ends, or until Ctrl-C, which ends the following alone. Of the steps in `known`, only
-/// what lies behind these offsets is shown.
+/// Follows `task_id` until it ends, or until Ctrl-C, which ends the following alone.
 pub(crate) async fn follow(
     client: &Client,
     printer: &Printer,
     task_id: &TaskId,
     show: Show,
+) -> Result<Exit, Failure> {
+    follow_from(client, printer, task_id, show, HashMap::new(), None).await
+}
+
+/// As [`follow`]. Of the steps in `known`, only what lies behind these offsets is shown. With `stamps`, lines have their
+/// times in front.
+pub(crate) async fn follow_from(
+    client: &Client,
+    printer: &Printer,
+    task_id: &TaskId,
+    show: Show,
     known: HashMap<StepCount, u64>,
+    mut stamps: Option<Stamps>,
 ) -> Result<Exit, Failure> {
     let mut view = View::new(printer, show, &known);
     let mut events = client.follow_task_after(task_id, known);
@@ -66,7 +78,16 @@ pub(crate) async fn follow(
             // The stream's last item is the end or an error, so this is not reached; but nothing panics for it.
             return Ok(Exit::Unreachable);
         };
-        view.show(&event)?;
+        match (&event, &mut stamps) {
+            (TaskEvent::Log(log), Some(stamps)) if view.is_shown(log.step_count) => {
+                let stamped = stamps.stamp(client, task_id, log).await?;
+                match log.omitted_bytes {
+                    Some(_) => view.show(&event)?,
+                    None => view.show_output(&stamped)?,
+                }
+            }
+            _ => view.show(&event)?,
+        }
         if let TaskEvent::End(end) = event {
             return Ok(Exit::of_task(end.status));
         }
@@ -199,15 +220,22 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether the output of a step is shown.
+    fn is_shown(&self, step: StepCount) -> bool {
+        match self.show {
+            Show::Steps => false,
+            Show::LogOf(wanted) => wanted == step,
+            Show::Log => true,
+        }
+    }
+
     fn show_log(&mut self, log: &LogEvent) -> Result<(), Failure> {
         if let Some(live) = &mut self.live {
             live.output(log.step_count, &log_bytes(log)?);
             return Ok(());
         }
-        match self.show {
-            Show::Steps => return Ok(()),
-            Show::LogOf(wanted) if wanted != log.step_count => return Ok(()),
-            Show::Log | Show::LogOf(_) => {}
+        if !self.is_shown(log.step_count) {
+            return Ok(());
         }
         if let Some(n_bytes) = log.omitted_bytes {
             return self.step_line(

@@ -15,6 +15,7 @@ mod output;
 mod payload;
 mod profile;
 mod repository;
+mod stamps;
 mod table;
 mod value;
 

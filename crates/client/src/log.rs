@@ -10,7 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use flowcd_model::{
     id::TaskId,
-    log::{LogEvent, LogQuery, TaskEvent},
+    log::{LogEvent, LogQuery, LogTimes, LogTimesQuery, TaskEvent},
     step::StepCount,
     task::TaskRef,
 };
@@ -68,6 +68,13 @@ impl Client {
         let next = offset("x-log-next").ok_or_else(missing)?;
         let bytes = self.read_body(&call, response).await?;
         Ok(LogPart { from, next, bytes })
+    }
+
+    /// When a step's log was printed, some thousands of times at once: ask again from [`LogTimes::next`] until it stays
+    /// the same.
+    pub async fn get_log_times(&self, query: &LogTimesQuery) -> Result<LogTimes, Error> {
+        let call = self.get("get_log_times", "/api/flow/task/log/times", query);
+        self.fetch(&call).await
     }
 
     /// The life of a task from its beginning: its status, its steps and their output, until its end.

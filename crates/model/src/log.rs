@@ -34,6 +34,14 @@ pub struct LogQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 100_000)]
     pub tail: Option<u64>,
+    /// Put the time in front of every line, as in `2022-11-18T09:57:12.123Z hello`. Offsets count the step's bytes still.
+    #[serde(
+        default,
+        skip_serializing_if = "std::ops::Not::not",
+        rename = "timestamps"
+    )]
+    #[param(required = false)]
+    pub with_times: bool,
 }
 
 impl LogQuery {
@@ -45,7 +53,74 @@ impl LogQuery {
             from: None,
             limit: None,
             tail: None,
+            with_times: false,
         }
+    }
+}
+
+/// From which byte on to tell when a step's log was printed.
+#[derive(Clone, Debug, Deserialize, IntoParams, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LogTimesQuery {
+    /// The task.
+    pub task_id: TaskId,
+    /// Which step: `0`, `1`, .. or `completed`.
+    #[param(value_type = String, example = "1")]
+    pub step_count: StepCount,
+    /// The first byte of interest; the log's first when it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 0)]
+    pub from: Option<u64>,
+}
+
+/// When the bytes of a step's log were printed.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogTimes {
+    /// In the order of the bytes. Empty for a log that was written by a version that kept no times.
+    pub times: Vec<LogTime>,
+    /// Up to which byte these tell: ask from here on for more. What was asked for when there is nothing more, yet.
+    pub next: u64,
+}
+
+/// When a stretch of a step's log was printed, exact to a tenth of a second.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogTime {
+    /// The offset of its first byte. It goes on to the next one's.
+    pub from: u64,
+    /// When it was printed.
+    pub time: Millis,
+}
+
+/// Puts the time in front of every line of a log, in UTC and to the millisecond.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LineStamper {
+    is_in_line: bool,
+}
+
+impl LineStamper {
+    /// Adds `bytes`, the first of which has the offset `from`, to `out`. Lines of which `times` tells nothing stay as
+    /// they are.
+    pub fn push(&mut self, from: u64, bytes: &[u8], times: &[LogTime], out: &mut Vec<u8>) {
+        let mut offset = from;
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if !self.is_in_line
+                && let Some(place) = times.partition_point(|it| it.from <= offset).checked_sub(1)
+            {
+                out.extend(times[place].time.precise().bytes());
+                out.push(b' ');
+            }
+            out.extend(line);
+            offset += line.len() as u64;
+            self.is_in_line = !line.ends_with(b"\n");
+        }
+    }
+
+    /// Says that what comes next begins a line, as behind what names a gap.
+    pub fn begin_line(&mut self) {
+        self.is_in_line = false;
     }
 }
 
@@ -101,4 +176,26 @@ pub struct LogEvent {
     /// How many bytes the log's size limit left out here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub omitted_bytes: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LineStamper, LogTime};
+    use crate::time::Millis;
+
+    #[test]
+    fn every_line_has_the_time_of_its_first_byte() {
+        let times = [(10, 1_668_765_432_000), (14, 1_668_765_432_123)];
+        let times = times.map(|(from, time)| LogTime {
+            from,
+            time: Millis(time),
+        });
+        let (mut stamper, mut out) = (LineStamper::default(), Vec::new());
+        stamper.push(8, b"a\n", &times, &mut out);
+        stamper.push(10, b"b\ncc", &times, &mut out);
+        stamper.push(14, b"c\n\n", &times, &mut out);
+        stamper.push(17, b"", &times, &mut out);
+        let expected = "a\n2022-11-18T09:57:12.000Z b\n2022-11-18T09:57:12.000Z ccc\n2022-11-18T09:57:12.123Z \n";
+        assert_eq!(String::from_utf8_lossy(&out), expected);
+    }
 }

@@ -36,6 +36,14 @@ impl Millis {
         Self(self.0.saturating_add(ms))
     }
 
+    /// RFC 3339 in UTC to the millisecond, as `2022-11-18T09:57:12.123Z`.
+    pub fn precise(self) -> String {
+        match Timestamp::from_millisecond(self.0) {
+            Ok(timestamp) => format!("{timestamp:.3}"),
+            Err(_) => self.0.to_string(),
+        }
+    }
+
     /// Milliseconds from `earlier` to this time; negative when `earlier` is later.
     pub fn since_ms(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)

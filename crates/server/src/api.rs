@@ -56,6 +56,7 @@ fn flow(table: &mut ServiceConfig<'_>) {
         .service(delivery::replay_delivery)
         .service(delivery::explain_trigger)
         .service(log::get_log)
+        .service(log::get_log_times)
         .service(log::follow_task);
 }
 

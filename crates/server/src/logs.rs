@@ -12,7 +12,8 @@ mod write;
 
 use std::{path::Path, sync::Arc};
 
-use flowcd_model::{id::TaskId, step::StepCount};
+use bytes::Bytes;
+use flowcd_model::{id::TaskId, step::StepCount, time::Millis};
 use flowcd_store::Store;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{ObjectStore, local::LocalFileSystem, path::Path as ObjectPath};
@@ -44,6 +45,15 @@ pub(crate) enum LogError {
     /// The server is stopping.
     #[error("the work on the log was stopped")]
     Stopped(#[from] tokio::task::JoinError),
+}
+
+/// What a step printed in a short while: it becomes a segment.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunk {
+    /// The bytes, masked.
+    pub(crate) bytes: Bytes,
+    /// When the first of them came.
+    pub(crate) time: Millis,
 }
 
 /// The logs of all tasks.

@@ -1,10 +1,12 @@
 //! The index of log segments. The bytes are in the object store.
 
+mod times;
+
 use diesel::{
     BoolExpressionMethods, ExpressionMethods, Insertable, OptionalExtension, QueryDsl, Queryable,
     RunQueryDsl, Selectable, SelectableHelper, dsl::sql, sql_types::Bool,
 };
-use flowcd_model::{id::TaskId, step::StepCount, time::Millis};
+use flowcd_model::{id::TaskId, log::LogTime, step::StepCount, time::Millis};
 
 use crate::{
     Claim, Error, Lease, Result, Store,
@@ -19,7 +21,7 @@ use crate::{
 /// Where `completed` stands: after every number that a step can have.
 const COMPLETED: i32 = 1_000_000;
 
-/// Segments of one INSERT: nine columns each, and PostgreSQL takes 65,535 values.
+/// Segments of one INSERT: ten columns each, and PostgreSQL takes 65,535 values.
 const MAX_INSERTED: usize = 1_000;
 
 /// Above what a log has whose size is limited. Whoever wants more asks again from where this ends.
@@ -47,6 +49,8 @@ pub struct Segment {
     pub object_offset: u64,
     /// How long the compressed frame is.
     pub object_bytes: u64,
+    /// When its bytes were printed. Written only: [`Store::log_times`] reads them, and nobody else needs them.
+    pub times: Vec<LogTime>,
 }
 
 /// How long a step's log is, gaps included.
@@ -70,6 +74,24 @@ struct SegmentRow {
     object: Option<String>,
     object_offset: i64,
     object_bytes: i64,
+}
+
+/// A segment with what only few readers want.
+#[derive(Insertable)]
+#[diesel(table_name = segments)]
+struct NewSegmentRow {
+    #[diesel(embed)]
+    segment: SegmentRow,
+    times: String,
+}
+
+impl NewSegmentRow {
+    fn new(task_id: &TaskId, segment: &Segment) -> Result<Self> {
+        Ok(Self {
+            segment: SegmentRow::new(task_id, segment)?,
+            times: times::encode(segment.first_byte, &segment.times),
+        })
+    }
 }
 
 impl SegmentRow {
@@ -101,6 +123,7 @@ impl SegmentRow {
             object: self.object,
             object_offset: row.count("object_offset", self.object_offset)?,
             object_bytes: row.count("object_bytes", self.object_bytes)?,
+            times: Vec::new(),
         })
     }
 }
@@ -121,7 +144,7 @@ fn step_number(step_count: StepCount) -> Result<i32> {
 
 /// Inserts rows, but for those that are there. Those are the same: nobody else holds the claim, and he writes each
 /// byte once.
-fn insert(conn: &mut Conn, rows: &[SegmentRow]) -> Result<()> {
+fn insert(conn: &mut Conn, rows: &[NewSegmentRow]) -> Result<()> {
     let place = (dsl::task_id, dsl::step_count, dsl::first_byte);
     match conn {
         // One at a time costs nothing here, and the statement stays prepared.
@@ -147,10 +170,10 @@ fn insert(conn: &mut Conn, rows: &[SegmentRow]) -> Result<()> {
     Ok(())
 }
 
-fn rows(task_id: &TaskId, segments: &[Segment]) -> Result<Vec<SegmentRow>> {
+fn rows(task_id: &TaskId, segments: &[Segment]) -> Result<Vec<NewSegmentRow>> {
     segments
         .iter()
-        .map(|segment| SegmentRow::new(task_id, segment))
+        .map(|segment| NewSegmentRow::new(task_id, segment))
         .collect()
 }
 

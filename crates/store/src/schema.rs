@@ -129,6 +129,7 @@ diesel::table! {
         object -> Nullable<Text>,
         object_offset -> BigInt,
         object_bytes -> BigInt,
+        times -> Text,
     }
 }
 

@@ -1,7 +1,5 @@
 //! `flowcd cancel`.
 
-use std::collections::HashMap;
-
 use clap::Args;
 use flowcd_client::Client;
 use flowcd_model::id::TaskId;
@@ -36,7 +34,7 @@ pub(crate) async fn run(
     }
     // Here being cancelled is what was wanted, and any other end is not.
     Ok(
-        match follow(client, printer, &args.task, Show::Steps, HashMap::new()).await? {
+        match follow(client, printer, &args.task, Show::Steps).await? {
             Exit::Cancelled => Exit::Ok,
             Exit::Ok | Exit::DeploymentFailed => Exit::Refused,
             other => other,

@@ -1,6 +1,6 @@
 //! `flowcd delivery`: what came in from the host, and what was made of it.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
 use comfy_table::{Cell, Color};
@@ -333,7 +333,7 @@ async fn finish(
         _ => printer.item(delivered)?,
     }
     match &delivered.task_id {
-        Some(task_id) => follow(client, printer, task_id, Show::Log, HashMap::new()).await,
+        Some(task_id) => follow(client, printer, task_id, Show::Log).await,
         None => {
             printer.warn("nothing is deployed, so there is nothing to follow");
             Ok(Exit::DeploymentFailed)

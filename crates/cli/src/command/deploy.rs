@@ -1,7 +1,5 @@
 //! `flowcd deploy`.
 
-use std::collections::HashMap;
-
 use clap::{ArgGroup, Args};
 use flowcd_client::Client;
 use flowcd_model::dispatch::{Dispatched, ManualDispatch};
@@ -101,5 +99,5 @@ pub(super) async fn finish(
     } else {
         printer.item(dispatched)?;
     }
-    follow(client, printer, task_id, Show::Log, HashMap::new()).await
+    follow(client, printer, task_id, Show::Log).await
 }

@@ -15,8 +15,9 @@ use owo_colors::OwoColorize;
 use crate::{
     exit::Exit,
     failure::Failure,
-    follow::{Show, follow, title},
-    output::Printer,
+    follow::{Show, follow_from, title},
+    output::{Format, Printer},
+    stamps::Stamps,
     value,
 };
 
@@ -37,6 +38,10 @@ pub(crate) struct LogsArgs {
     #[arg(long, value_name = "N", value_parser = value::parse_step)]
     step: Option<StepCount>,
 
+    /// Put the time in front of every line, in UTC.
+    #[arg(short = 't', long = "timestamps")]
+    with_times: bool,
+
     /// Only the last so many lines of each step.
     #[arg(long, value_name = "LINES", value_parser = clap::value_parser!(u64).range(1..=100_000))]
     tail: Option<u64>,
@@ -47,11 +52,18 @@ pub(crate) async fn run(
     printer: &Printer,
     args: &LogsArgs,
 ) -> Result<Exit, Failure> {
+    if args.is_followed && args.with_times && printer.format != Format::Table {
+        return Err(Failure::usage_with_hint(
+            "events have no times in front of their lines",
+            "leave out --timestamps, or --output",
+        ));
+    }
     if args.is_followed && args.tail.is_none() {
         return go_on(client, printer, args, HashMap::new()).await;
     }
     let query = |step_count| LogQuery {
         tail: args.tail,
+        with_times: args.with_times,
         ..LogQuery::new(args.task.clone(), step_count)
     };
     let mut known = HashMap::new();
@@ -94,7 +106,8 @@ async fn go_on(
     known: HashMap<StepCount, u64>,
 ) -> Result<Exit, Failure> {
     let show = args.step.map_or(Show::Log, Show::LogOf);
-    let exit = follow(client, printer, &args.task, show, known).await?;
+    let stamps = args.with_times.then(Stamps::default);
+    let exit = follow_from(client, printer, &args.task, show, known, stamps).await?;
     if !matches!(exit, Exit::Ok | Exit::DeploymentFailed | Exit::Cancelled) {
         return Ok(exit);
     }

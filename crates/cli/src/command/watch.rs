@@ -1,7 +1,5 @@
 //! `flowcd watch`.
 
-use std::collections::HashMap;
-
 use clap::Args;
 use flowcd_client::Client;
 use flowcd_model::id::TaskId;
@@ -30,5 +28,5 @@ pub(crate) async fn run(
     args: &WatchArgs,
 ) -> Result<Exit, Failure> {
     let show = if args.has_log { Show::Log } else { Show::Steps };
-    follow(client, printer, &args.task, show, HashMap::new()).await
+    follow(client, printer, &args.task, show).await
 }

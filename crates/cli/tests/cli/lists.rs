@@ -155,6 +155,25 @@ async fn logs_come_byte_for_byte() -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn logs_come_with_times() -> Outcome {
+    let stand_in = StandIn::start(serve).await?;
+    run(flowcd_at(&stand_in.url).args(["logs", "task0000", "--step", "1", "-t"]))?;
+    assert_eq!(
+        stand_in.requests()[0].target,
+        "/api/flow/task/log?taskId=task0000&stepCount=1&timestamps=true"
+    );
+    let ended =
+        run(flowcd_at(&stand_in.url).args(["logs", "task0000", "-f", "-t", "--output", "json"]))?;
+    assert!(ended.stderr.contains("--timestamps"), "{ended:?}");
+    assert_eq!(
+        (ended.code, ended.stdout.as_str()),
+        (Some(2), ""),
+        "{ended:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn any_call_can_be_made() -> Outcome {
     let stand_in = StandIn::start(|_, _| data(&json!({"a": 1}))).await?;
     let ended = run(flowcd_at(&stand_in.url)

@@ -93,6 +93,15 @@ async fn a_deployment_that_fails_is_1_for_deploy_and_watch() -> Outcome {
     );
     // Reading its log works all the same.
     assert_eq!(server.run(&["logs", "-f", task]).await.code, Some(0));
+    for args in [&["logs", "-t", task][..], &["logs", "-f", "-t", task]] {
+        let stamped = server.run(args).await;
+        let line = stamped
+            .stdout
+            .lines()
+            .find(|line| line.ends_with("Z before"));
+        let (time, _) = line.expect("the line").split_once(' ').expect("a time");
+        assert_eq!(time.len(), "2022-11-18T09:57:12.123Z".len(), "{stamped:?}");
+    }
     server.stop().await;
     Ok(())
 }

@@ -247,6 +247,7 @@ export default {
   'log.searching': 'Searching …',
   'log.notFound': 'No match',
   'log.follow': 'Follow',
+  'log.times': 'Time stamps',
   'log.unfoldAll': 'Unfold all',
   'log.foldAll': 'Fold all',
   'log.download': 'Download the log of “{name}”',

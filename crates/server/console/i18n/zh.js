@@ -247,6 +247,7 @@ export default {
   'log.searching': '搜索中……',
   'log.notFound': '无匹配',
   'log.follow': '跟随',
+  'log.times': '时间戳',
   'log.unfoldAll': '全部展开',
   'log.foldAll': '全部折叠',
   'log.download': '下载“{name}”的日志',

@@ -98,6 +98,7 @@ const ABOUT_SOMETHING: &[&str] = &[
     "replay_delivery",
     "explain_trigger",
     "get_log",
+    "get_log_times",
     "follow_task",
     "update_token",
     "delete_token",

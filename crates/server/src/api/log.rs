@@ -10,14 +10,14 @@ use actix_web::{
 use bytes::Bytes;
 use flowcd_model::{
     envelope::Reply,
-    log::{LogQuery, TaskEvent},
+    log::{LogQuery, LogTimes, LogTimesQuery, TaskEvent},
     task::TaskRef,
 };
 use futures_util::{Stream, StreamExt, stream};
 use tracing::warn;
 
 use super::{
-    answer::{etag, is_known, not_modified, tagged},
+    answer::{etag, is_known, not_modified, reply, tagged},
     extract::Params,
 };
 use crate::{
@@ -67,8 +67,12 @@ pub(crate) async fn get_log(
     query: Params<LogQuery>,
 ) -> Result<HttpResponse> {
     let form = Form::asked_for(request.headers());
-    let tag = format!("{}-{}", query.0.task_id, query.0.step_count);
-    let log = service::task::open_log(&state, &caller, query.0).await?;
+    let query = query.0;
+    let tag = format!(
+        "{}-{}-{}",
+        query.task_id, query.step_count, query.with_times
+    );
+    let log = service::task::open_log(&state, &caller, query).await?;
     let tag = etag(&format!("{tag}-{}-{}-{form:?}", log.from, log.next));
     if log.is_final && is_known(request.headers(), &tag) {
         return Ok(not_modified(&tag));
@@ -86,6 +90,32 @@ pub(crate) async fn get_log(
         Form::Json => response.streaming(json(pieces)),
         Form::Text | Form::Bytes => response.streaming(bytes(pieces)),
     })
+}
+
+/// Tell when a log was printed
+///
+/// For each stretch of a step's log that was printed at one time, to a tenth of a second, its first byte and the time.
+/// Some thousands are answered at once: ask again with `next` as `from` until it stays the same. The log itself comes
+/// with the times in front of its lines when `task/log` is asked with `timestamps=true`.
+#[utoipa::path(
+    tag = "task",
+    params(LogTimesQuery),
+    responses((
+        status = 200,
+        description = "The times, in the order of the bytes.",
+        body = Reply<LogTimes>,
+        example = json!({"success": true, "data": {"times": [{"from": 0, "time": 1_668_765_432_123_i64}], "next": 6}})
+    ))
+)]
+#[get("/task/log/times")]
+pub(crate) async fn get_log_times(
+    state: Data<AppState>,
+    caller: Caller,
+    query: Params<LogTimesQuery>,
+) -> Result<HttpResponse> {
+    Ok(reply(
+        service::task::log_times(&state, &caller, query.0).await?,
+    ))
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,14 +5,14 @@ mod compact;
 use std::collections::{BTreeSet, VecDeque};
 
 use bytes::Bytes;
-use flowcd_model::{id::TaskId, step::StepCount};
+use flowcd_model::{id::TaskId, log::LogTime, step::StepCount};
 use flowcd_store::Segment;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{ObjectStoreExt, path::Path as ObjectPath};
 use tracing::error;
 
 use self::compact::Compaction;
-use super::{LogError, Logs, frame, segment_object, whole_object};
+use super::{Chunk, LogError, Logs, frame, segment_object, whole_object};
 
 /// Neighbouring segments smaller than this are joined when the step ends, or when there are too many.
 const SMALL_BYTES: u64 = 64 * 1024;
@@ -71,7 +71,7 @@ impl StepLog {
     }
 
     /// Stores `chunks` as a segment each, while the step runs. What cannot be stored becomes a gap: the run goes on.
-    pub(crate) async fn append(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Rows {
+    pub(crate) async fn append(&mut self, logs: &Logs, chunks: Vec<Chunk>) -> Rows {
         let n_before = self.segments.len();
         self.store(logs, chunks).await;
         let slack_bytes = (logs.limit_bytes / 8).max(SMALL_BYTES);
@@ -91,8 +91,8 @@ impl StepLog {
     }
 
     /// Ends the log: `chunks` are its last bytes, and everything becomes one object.
-    pub(crate) async fn finish(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Rows {
-        let chunk_bytes: u64 = chunks.iter().map(|chunk| chunk.len() as u64).sum();
+    pub(crate) async fn finish(&mut self, logs: &Logs, chunks: Vec<Chunk>) -> Rows {
+        let chunk_bytes: u64 = chunks.iter().map(|chunk| chunk.bytes.len() as u64).sum();
         if self.segments.is_empty() && chunk_bytes <= logs.limit_bytes {
             return self.write_whole(logs, chunks).await;
         }
@@ -116,13 +116,13 @@ impl StepLog {
     }
 
     /// Writes a log that fits in memory and of which nothing is stored yet.
-    async fn write_whole(&mut self, logs: &Logs, chunks: Vec<Bytes>) -> Rows {
+    async fn write_whole(&mut self, logs: &Logs, chunks: Vec<Chunk>) -> Rows {
         let object = whole_object(&self.task, self.step);
         self.store_in(logs, &object, chunks).await;
         Rows::Append(self.segments.iter().cloned().collect())
     }
 
-    async fn store(&mut self, logs: &Logs, chunks: Vec<Bytes>) {
+    async fn store(&mut self, logs: &Logs, chunks: Vec<Chunk>) {
         let object = segment_object(&self.task, self.step, self.next_object);
         self.next_object += 1;
         self.store_in(logs, &object, chunks).await;
@@ -130,22 +130,23 @@ impl StepLog {
 
     /// Stores `chunks` as segments of one object: what piles up while another object is written costs one more, and
     /// not one more for each.
-    async fn store_in(&mut self, logs: &Logs, object: &ObjectPath, chunks: Vec<Bytes>) {
+    async fn store_in(&mut self, logs: &Logs, object: &ObjectPath, chunks: Vec<Chunk>) {
         if chunks.is_empty() {
             return;
         }
-        match put(logs, object, chunks.clone()).await {
+        let raw = chunks.iter().map(|chunk| chunk.bytes.clone()).collect();
+        match put(logs, object, raw).await {
             Ok(frames) => {
                 let mut offset = 0;
-                for (raw, n_bytes) in chunks.iter().zip(frames) {
-                    self.push(raw, Some((object, offset, n_bytes)));
+                for (chunk, n_bytes) in chunks.iter().zip(frames) {
+                    self.push(chunk, Some((object, offset, n_bytes)));
                     offset += n_bytes;
                 }
             }
             Err(err) => {
                 self.complain(&err, "Lost a part of the output");
-                for raw in &chunks {
-                    self.push(raw, None);
+                for chunk in &chunks {
+                    self.push(chunk, None);
                 }
             }
         }
@@ -157,7 +158,7 @@ impl StepLog {
     }
 
     /// Adds a segment, which is in an object from an offset on with so many bytes; without one, it is a gap.
-    fn push(&mut self, raw: &[u8], place: Option<(&ObjectPath, u64, u64)>) {
+    fn push(&mut self, Chunk { bytes, time }: &Chunk, place: Option<(&ObjectPath, u64, u64)>) {
         let (object, object_offset, object_bytes) = match place {
             Some((object, offset, n_bytes)) => (Some(object.to_string()), offset, n_bytes),
             None => (None, 0, 0),
@@ -165,12 +166,16 @@ impl StepLog {
         let segment = Segment {
             step_count: self.step,
             first_byte: self.end,
-            n_bytes: raw.len() as u64,
+            n_bytes: bytes.len() as u64,
             first_line: self.n_lines,
-            n_lines: frame::n_lines(raw),
+            n_lines: frame::n_lines(bytes),
             object,
             object_offset,
             object_bytes,
+            times: vec![LogTime {
+                from: self.end,
+                time: *time,
+            }],
         };
         self.end += segment.n_bytes;
         self.n_lines += segment.n_lines;
@@ -194,6 +199,7 @@ impl StepLog {
                 dropped.push(object);
                 self.kept_bytes -= segment.n_bytes;
                 (segment.object_offset, segment.object_bytes) = (0, 0);
+                segment.times.clear();
             }
             match self.segments.back_mut() {
                 Some(gap) if gap.object.is_none() && segment.object.is_none() => {
@@ -232,6 +238,7 @@ impl StepLog {
                 Some((first, all)) if all.len() < JOINED_BYTES => {
                     first.n_bytes += segment.n_bytes;
                     first.n_lines += segment.n_lines;
+                    first.times.extend(&segment.times);
                     all.extend_from_slice(&raw);
                 }
                 _ => joined.push((segment.clone(), raw.to_vec())),
@@ -289,13 +296,13 @@ mod tests {
     use std::sync::Arc;
 
     use bytes::Bytes;
-    use flowcd_model::{id::TaskId, step::StepCount};
+    use flowcd_model::{id::TaskId, step::StepCount, time::Millis};
     use flowcd_store::{DatabaseUrl, Keyring, Store};
     use futures_util::TryStreamExt;
     use object_store::{ObjectStore, memory::InMemory};
 
     use super::{Rows, StepLog};
-    use crate::logs::Logs;
+    use crate::logs::{Chunk, Logs};
 
     #[tokio::test]
     async fn a_step_that_prints_little_for_long_has_few_segments() {
@@ -313,7 +320,10 @@ mod tests {
         let mut log = StepLog::new(TaskId::generate(), StepCount::Number(1));
         let mut most = 0;
         for n in 0..3000 {
-            let line = Bytes::from(format!("line {n:04}\n"));
+            let line = Chunk {
+                bytes: Bytes::from(format!("line {n:04}\n")),
+                time: Millis(1_000 + n),
+            };
             if let Rows::Replace(_, dropped) = log.append(&logs, vec![line]).await {
                 logs.delete_objects(dropped).await.expect("deleted");
             }
@@ -330,6 +340,9 @@ mod tests {
             let raw = raw.expect("no gap");
             let first = format!("line {:04}\n", segment.first_line);
             assert!(raw.starts_with(first.as_bytes()), "{first}");
+            let times = segment.times.iter().map(|it| (it.from / 10, it.time.0));
+            let lines = segment.first_line..segment.first_line + segment.n_lines;
+            assert!(times.eq(lines.map(|line| (line, 1_000 + line as i64))));
         }
         assert_eq!(end, 30_000);
     }

@@ -2,7 +2,7 @@
 
 use flowcd_model::{
     id::TaskId,
-    log::LogQuery,
+    log::{LineStamper, LogQuery, LogTime, LogTimes, LogTimesQuery},
     page::Page,
     step::StepCount,
     task::{Task, TaskQuery},
@@ -14,7 +14,7 @@ use tracing::error;
 use crate::{
     auth::Caller,
     error::{Error, Result},
-    logs::Piece,
+    logs::{LogPart, Piece},
     service::application::{check_limit, get_application},
     state::AppState,
 };
@@ -78,6 +78,8 @@ pub(crate) struct OpenLog {
     pub(crate) next: u64,
     /// Whether the log will not change any more.
     pub(crate) is_final: bool,
+    /// Whether each line has its time in front.
+    with_times: bool,
 }
 
 /// Finds a part of a step's log.
@@ -106,10 +108,7 @@ pub(crate) async fn open_log(
         Some(size) => size.n_bytes,
         None if has_step(&task, step) => 0,
         None => {
-            return Err(Error::not_found(format!(
-                "step `{step}` of task `{}` has no log",
-                task.id
-            )));
+            return Err(no_log(&task, step));
         }
     };
     let from = match tail {
@@ -128,6 +127,7 @@ pub(crate) async fn open_log(
         step,
         from,
         next,
+        with_times: query.with_times,
     })
 }
 
@@ -140,28 +140,98 @@ fn has_step(task: &Task, step: StepCount) -> bool {
     }
 }
 
+/// When the bytes of a step's log were printed.
+pub(crate) async fn log_times(
+    state: &AppState,
+    caller: &Caller,
+    query: LogTimesQuery,
+) -> Result<LogTimes> {
+    let task = get_task(state, caller, &query.task_id).await?;
+    let step = query.step_count;
+    let from = query.from.unwrap_or(0);
+    let times = state.store.log_times(&task.id, step, from).await?;
+    if times.next == from && !has_step(&task, step) {
+        return Err(no_log(&task, step));
+    }
+    Ok(times)
+}
+
+fn no_log(task: &Task, step: StepCount) -> Error {
+    Error::not_found(format!("step `{step}` of task `{}` has no log", task.id))
+}
+
 impl OpenLog {
     /// The pieces, in order.
     pub(crate) fn read(self) -> impl Stream<Item = Result<Vec<Piece>>> {
         let from = self.from;
-        stream::unfold((self, from), |(log, from)| async move {
-            let limit = (log.next - from).min(READ_BYTES);
-            if limit == 0 {
-                return None;
-            }
-            match log.state.logs.read(&log.task, log.step, from, limit).await {
-                // Its rows went while it was read: the task was removed.
-                Ok(part) if part.pieces.is_empty() => None,
-                Ok(part) => {
-                    // A gap is told whole, and may reach beyond what was asked for.
-                    let next = part.next.min(log.next);
-                    Some((Ok(part.pieces), (log, next)))
+        let stamper = self.with_times.then(LineStamper::default);
+        stream::unfold(
+            (self, from, stamper),
+            |(log, from, mut stamper)| async move {
+                let limit = (log.next - from).min(READ_BYTES);
+                if limit == 0 {
+                    return None;
                 }
-                Err(err) => {
-                    let end = log.next;
-                    Some((Err(err.into()), (log, end)))
+                match log.part(from, limit, stamper.as_mut()).await {
+                    // Its rows went while it was read: the task was removed.
+                    Ok(part) if part.pieces.is_empty() => None,
+                    Ok(part) => {
+                        // A gap is told whole, and may reach beyond what was asked for.
+                        let next = part.next.min(log.next);
+                        Some((Ok(part.pieces), (log, next, stamper)))
+                    }
+                    Err(err) => {
+                        let end = log.next;
+                        Some((Err(err), (log, end, stamper)))
+                    }
+                }
+            },
+        )
+    }
+
+    async fn part(
+        &self,
+        from: u64,
+        limit: u64,
+        stamper: Option<&mut LineStamper>,
+    ) -> Result<LogPart> {
+        let mut part = self
+            .state
+            .logs
+            .read(&self.task, self.step, from, limit)
+            .await?;
+        if let Some(stamper) = stamper {
+            let times = self.times(from, part.next).await?;
+            for piece in &mut part.pieces {
+                match piece {
+                    Piece::Bytes { from, bytes } => {
+                        let mut stamped = Vec::with_capacity(bytes.len() * 2);
+                        stamper.push(*from, bytes, &times, &mut stamped);
+                        *bytes = stamped.into();
+                    }
+                    Piece::Gap { .. } => stamper.begin_line(),
                 }
             }
-        })
+        }
+        Ok(part)
+    }
+
+    /// The times that hold for the bytes between two offsets.
+    async fn times(&self, from: u64, end: u64) -> Result<Vec<LogTime>> {
+        let mut all = Vec::new();
+        let mut next = from;
+        while next < end {
+            let found = self
+                .state
+                .store
+                .log_times(&self.task, self.step, next)
+                .await?;
+            if found.next <= next {
+                break;
+            }
+            all.extend(found.times);
+            next = found.next;
+        }
+        Ok(all)
     }
 }

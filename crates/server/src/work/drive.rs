@@ -24,6 +24,7 @@ use super::{
     record,
     runner::Ending,
 };
+use crate::logs::Chunk;
 
 /// A segment is cut when it holds this much ..
 const SEGMENT_BYTES: usize = 256 * 1024;
@@ -189,13 +190,21 @@ async fn run(
     outcome
 }
 
+/// Output that waits to become a segment.
+struct Buffer {
+    bytes: BytesMut,
+    /// When the first byte came, for its age, and as people write it.
+    since: Instant,
+    time: Millis,
+}
+
 /// The state between the engine and the recorder.
 struct Run<'a> {
     work: &'a Work,
     entries: mpsc::Sender<record::Entry>,
     steps: Vec<Step>,
-    /// Output that is not yet a segment, by step; and since when it waits.
-    buffers: BTreeMap<StepCount, (BytesMut, Instant)>,
+    /// Output that is not yet a segment, by step.
+    buffers: BTreeMap<StepCount, Buffer>,
     flushed_at: Option<Instant>,
 }
 
@@ -284,22 +293,23 @@ impl Run<'_> {
 
     async fn output(&mut self, step: StepCount, bytes: Bytes) {
         if !self.buffers.contains_key(&step) && bytes.len() >= SEGMENT_BYTES {
-            self.send_bytes(step, bytes).await;
+            self.send_bytes(step, bytes, Millis::now()).await;
             return;
         }
-        let (buffer, _) = self
-            .buffers
-            .entry(step)
-            .or_insert_with(|| (BytesMut::new(), Instant::now()));
-        buffer.extend_from_slice(&bytes);
-        if buffer.len() >= SEGMENT_BYTES {
+        let buffer = self.buffers.entry(step).or_insert_with(|| Buffer {
+            bytes: BytesMut::new(),
+            since: Instant::now(),
+            time: Millis::now(),
+        });
+        buffer.bytes.extend_from_slice(&bytes);
+        if buffer.bytes.len() >= SEGMENT_BYTES {
             self.flush(step).await;
         }
     }
 
     /// When the oldest byte that waits has waited long enough.
     fn flush_at(&self) -> Option<Instant> {
-        let since = self.buffers.values().map(|(_, since)| *since).min()?;
+        let since = self.buffers.values().map(|buffer| buffer.since).min()?;
         let is_first = self
             .flushed_at
             .is_none_or(|flushed_at| since - flushed_at > SEGMENT_AGE);
@@ -321,16 +331,17 @@ impl Run<'_> {
     }
 
     async fn flush(&mut self, step: StepCount) {
-        if let Some((buffer, _)) = self.buffers.remove(&step) {
-            self.send_bytes(step, buffer.freeze()).await;
+        if let Some(Buffer { bytes, time, .. }) = self.buffers.remove(&step) {
+            self.send_bytes(step, bytes.freeze(), time).await;
         }
     }
 
-    async fn send_bytes(&mut self, step: StepCount, mut bytes: Bytes) {
+    async fn send_bytes(&mut self, step: StepCount, mut bytes: Bytes, time: Millis) {
         self.flushed_at = Some(Instant::now());
         while !bytes.is_empty() {
             let bytes = bytes.split_to(bytes.len().min(SEGMENT_BYTES));
-            self.send(record::Entry::Output { step, bytes }).await;
+            let chunk = Chunk { bytes, time };
+            self.send(record::Entry::Output { step, chunk }).await;
         }
     }
 

@@ -5,7 +5,6 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use flowcd_model::step::StepCount;
 use flowcd_store::{Claim, Error, Lease, Progress, Segment};
 use tokio::{
@@ -16,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use super::{LEASE, Work};
-use crate::logs::{Rows, StepLog};
+use crate::logs::{Chunk, Rows, StepLog};
 
 /// Something to record, in the order it happened.
 pub(super) enum Entry {
@@ -24,8 +23,8 @@ pub(super) enum Entry {
     Output {
         /// The step.
         step: StepCount,
-        /// The bytes: a segment's worth at most.
-        bytes: Bytes,
+        /// The bytes, a segment's worth at most, and when they came.
+        chunk: Chunk,
     },
     /// The step prints nothing more.
     OutputEnd {
@@ -96,7 +95,7 @@ async fn gather(entries: &mut mpsc::Receiver<Entry>, batch: &mut Vec<Entry>, unt
     loop {
         for entry in &batch[n_seen..] {
             match entry {
-                Entry::Output { bytes, .. } => n_bytes += bytes.len(),
+                Entry::Output { chunk, .. } => n_bytes += chunk.bytes.len(),
                 Entry::OutputEnd { .. } | Entry::Progress(_) => return,
             }
         }
@@ -119,13 +118,13 @@ struct Recorder {
 
 impl Recorder {
     async fn write(&mut self, batch: impl Iterator<Item = Entry>) -> Result<Lease, Error> {
-        let mut outputs: Vec<(StepCount, Vec<Bytes>, bool)> = Vec::new();
+        let mut outputs: Vec<(StepCount, Vec<Chunk>, bool)> = Vec::new();
         let mut progress: Option<Progress> = None;
         for entry in batch {
             match entry {
-                Entry::Output { step, bytes } => match outputs.last_mut() {
-                    Some((last, chunks, false)) if *last == step => chunks.push(bytes),
-                    _ => outputs.push((step, vec![bytes], false)),
+                Entry::Output { step, chunk } => match outputs.last_mut() {
+                    Some((last, chunks, false)) if *last == step => chunks.push(chunk),
+                    _ => outputs.push((step, vec![chunk], false)),
                 },
                 Entry::OutputEnd { step } => match outputs.last_mut() {
                     Some((last, _, is_ended @ false)) if *last == step => *is_ended = true,
@@ -148,7 +147,7 @@ impl Recorder {
         };
         let mut appended = Vec::new();
         for (step, chunks, is_ended) in outputs {
-            let n_bytes: usize = chunks.iter().map(Bytes::len).sum();
+            let n_bytes: usize = chunks.iter().map(|chunk| chunk.bytes.len()).sum();
             work.inner.metrics.log_bytes_total.inc_by(n_bytes as u64);
             match self.write_step(step, chunks, is_ended).await {
                 Rows::Append(rows) => appended.extend(rows),
@@ -176,7 +175,7 @@ impl Recorder {
         Ok(lease)
     }
 
-    async fn write_step(&mut self, step: StepCount, chunks: Vec<Bytes>, is_ended: bool) -> Rows {
+    async fn write_step(&mut self, step: StepCount, chunks: Vec<Chunk>, is_ended: bool) -> Rows {
         let task = &self.claim.task_id;
         let logs = &self.work.inner.logs;
         let log = self

@@ -1,7 +1,8 @@
 //! Logs of steps that print much, oddly, or not at all.
 
 use flowcd_model::{
-    log::LogQuery,
+    envelope::Code,
+    log::{LogQuery, LogTimesQuery},
     step::{StepCount, StepStatus},
     task::TaskStatus,
 };
@@ -111,6 +112,55 @@ on_both! {
         assert_eq!(part(None, None, Some(1)).await, "four");
         assert_eq!(part(None, None, Some(2)).await, "three\nfour");
         assert_eq!(part(None, None, Some(100)).await, "one\ntwo\nthree\nfour");
+        server.stop().await;
+    }
+}
+
+on_both! {
+    async fn lines_come_with_the_times_they_were_printed_at(database) {
+        let server = Server::start(database).await;
+        let client = server.admin().await;
+        let gate = tempfile::tempdir().expect("a folder");
+        let go = gate.path().join("go");
+        let pipeline = format!("steps:\n  - run: |\n      printf 'one\\ntw'\n      while ! test -e {}; do sleep 0.01; done\n      printf 'o\\n\\nfour'\n  - run: 'true'\n", go.display());
+        let repo = Repo::with_pipeline(&pipeline);
+        let app = create_app(&client, &repo).await;
+        let task = dispatch(&client, &app).await;
+        let _ = follow_until(&client, &task, |followed| followed.log(1) == "one\ntw").await;
+        let times = async |from| {
+            let query = LogTimesQuery { task_id: task.clone(), step_count: StepCount::Number(1), from: Some(from) };
+            client.get_log_times(&query).await.expect("times")
+        };
+        // While the step still runs.
+        let early = times(0).await;
+        assert_eq!((early.times[0].from, early.next), (0, 6));
+        std::fs::write(&go, "").expect("a file");
+        let followed = follow(&client, &task).await;
+        assert_eq!(followed.log(1), "one\ntwo\n\nfour");
+        let found = times(0).await;
+        assert_eq!((found.times[0], found.next), (early.times[0], 13));
+        let late = found.times.iter().find(|it| it.from == 6).expect("what came later has a time of its own");
+        assert!(late.time > found.times[0].time, "{found:?}");
+        let step = client.get_task(&task).await.expect("the task").steps.expect("steps").swap_remove(1);
+        let started = step.started_time.expect("it began");
+        assert!(found.times.iter().all(|it| it.time >= started), "{started:?} {found:?}");
+        assert_eq!(times(13).await.times, []);
+
+        // A line has the time of its beginning, wherever the reading begins.
+        let (one, late) = (found.times[0].time.precise(), late.time.precise());
+        let mut query = LogQuery::new(task.clone(), StepCount::Number(1));
+        query.with_times = true;
+        let whole = format!("{one} one\n{one} two\n{late} \n{late} four");
+        assert_eq!(client.get_log(&query).await.expect("the log"), whole);
+        let part = client.get_log_bytes(&query).await.expect("the log");
+        assert_eq!((part.from, part.next, part.bytes.as_ref()), (0, 13, whole.as_bytes()));
+        query.tail = Some(1);
+        assert_eq!(client.get_log(&query).await.expect("the log"), format!("{late} four"));
+
+        let absent = LogTimesQuery { task_id: task.clone(), step_count: StepCount::Number(9), from: None };
+        assert_eq!(client.get_log_times(&absent).await.expect_err("no such step").code(), Some(Code::NotFound));
+        let silent = LogTimesQuery { step_count: StepCount::Number(2), ..absent };
+        assert_eq!(client.get_log_times(&silent).await.expect("no times").times, []);
         server.stop().await;
     }
 }

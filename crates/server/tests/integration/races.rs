@@ -43,6 +43,7 @@ fn stored(server: &Server, task: &TaskId, first_byte: u64, bytes: &str) -> Segme
         object: Some(object),
         object_offset: 0,
         object_bytes: frame.len() as u64,
+        times: Vec::new(),
     }
 }
 

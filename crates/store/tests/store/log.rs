@@ -1,4 +1,4 @@
-use flowcd_model::{id::TaskId, step::StepCount, task::TaskStatus, time::Millis};
+use flowcd_model::{id::TaskId, log::LogTime, step::StepCount, task::TaskStatus, time::Millis};
 use flowcd_store::{AppDeletion, Error, Lease, LogSize, Segment};
 
 use crate::harness::{TestDb, on_both};
@@ -16,6 +16,7 @@ fn segment(index: u64) -> Segment {
         object: Some(format!("logs/{index}.zst")),
         object_offset: 0,
         object_bytes: 40,
+        times: Vec::new(),
     }
 }
 
@@ -51,6 +52,42 @@ on_both! {
         assert_eq!(size, Some(LogSize { n_bytes: 1000, n_lines: 100 }));
         assert_eq!(db.store.log_size(&task.id, StepCount::SET_UP).await.expect("no error"), None);
         assert_eq!(db.store.task_objects(&task.id).await.expect("no error").len(), 10);
+    }
+
+    async fn times_are_told_from_any_byte(db: &TestDb) {
+        let user = db.user("ada").await;
+        let app = db.app(&user.id, "hello").await;
+        let task = db.task(&app).await;
+        let claimed = db.claim().await;
+        let time = |from, ms: i64| LogTime { from, time: Millis(1_668_765_432_000 + ms) };
+        let log = vec![
+            Segment { times: vec![time(0, 0), time(40, 100)], ..segment(0) },
+            // A version that kept no times wrote this one, and this one the size limit left out.
+            segment(1),
+            Segment { object: None, object_bytes: 0, ..segment(2) },
+            Segment { times: vec![time(300, 300), time(399, 250)], ..segment(3) },
+        ];
+        db.store.append_segments(&claimed.claim, log).await.expect("no error");
+        let read = async |from| {
+            let found = db.store.log_times(&task.id, ONE, from).await.expect("times");
+            (found.times, found.next)
+        };
+        let all = vec![time(0, 0), time(40, 100), time(300, 300), time(399, 250)];
+        assert_eq!(read(0).await, (all.clone(), 400));
+        assert_eq!(read(39).await, (all.clone(), 400));
+        assert_eq!(read(40).await, (all[1..].to_vec(), 400));
+        assert_eq!(read(150).await, (all[2..].to_vec(), 400));
+        assert_eq!(read(399).await, (all[3..].to_vec(), 400));
+        for from in [400, u64::MAX] {
+            assert_eq!(read(from).await, (Vec::new(), from));
+        }
+        // More than are told at once.
+        let many: Vec<_> = (0..70).map(|n| Segment { times: vec![time(n * 100, 0)], ..segment(n) }).collect();
+        db.store.replace_segments(&claimed.claim, ONE, many).await.expect("no error");
+        let (times, next) = read(0).await;
+        assert_eq!((times.len(), next), (64, 6400));
+        let (times, next) = read(6400).await;
+        assert_eq!((times.len(), next), (6, 7000));
     }
 
     async fn a_tail_is_as_short_as_its_lines_allow(db: &TestDb) {

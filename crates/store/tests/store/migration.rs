@@ -12,7 +12,7 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgre
 
 /// What is in the database after the migration of this name, so that the next one has rows to keep. A migration
 /// without an entry fails the test.
-const SAMPLES: [(&str, &str); 4] = [(
+const SAMPLES: [(&str, &str); 5] = [(
     "2026-11-23-000000_foundation",
     "INSERT INTO users (id, username, password_hash, secret_names, created_time, updated_time)
         VALUES ('user0000', 'ada', '$argon2id$', '{\"KEY\":\"***\"}', 1, 2);
@@ -53,6 +53,9 @@ const SAMPLES: [(&str, &str); 4] = [(
     "2026-11-29-010000_administrators",
     "INSERT INTO users (id, username, password_hash, is_admin, created_time, updated_time)
         VALUES ('user0001', 'eve', '$argon2id$', TRUE, 1, 2);",
+), (
+    "2026-11-29-020000_log_times",
+    "INSERT INTO log_segments VALUES ('task0001', 1, 0, 10, 0, 1, 'logs/y', 0, 5, '0:1668765432123');",
 )];
 
 /// Binary columns take text in PostgreSQL; SQLite wants them said.

@@ -2,6 +2,8 @@
  * Languages: every text of the console is in `i18n/en.js` and `i18n/zh.js`.
  */
 
+import { recall, remember } from './remember.js';
+
 const KEY = 'flowcd.language';
 
 /** The languages, with the names they give themselves. */
@@ -23,7 +25,7 @@ export function locale() {
 
 /** Loads the language that was chosen, or that the browser asks for first. */
 export async function loadLanguage() {
-  const wanted = [stored(), ...navigator.languages].filter(Boolean);
+  const wanted = [recall(KEY), ...navigator.languages].filter(Boolean);
   const found = wanted.map((it) => it.slice(0, 2).toLowerCase()).find((it) => it in LANGUAGES);
   await use(found ?? 'en');
 }
@@ -35,11 +37,7 @@ export async function loadLanguage() {
  */
 export async function setLanguage(name) {
   await use(name);
-  try {
-    localStorage.setItem(KEY, name);
-  } catch {
-    // A browser that keeps nothing shows it until the page is closed.
-  }
+  remember(KEY, name);
 }
 
 async function use(name) {
@@ -48,14 +46,6 @@ async function use(name) {
   texts = module.default;
   plurals = new Intl.PluralRules(name);
   document.documentElement.lang = name === 'zh' ? 'zh-CN' : name;
-}
-
-function stored() {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
 }
 
 /**

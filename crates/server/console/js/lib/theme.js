@@ -2,6 +2,8 @@
  * Dark and light. What was chosen is set by `early.js` before the first paint.
  */
 
+import { remember } from './remember.js';
+
 const KEY = 'flowcd.theme';
 
 /** The choices, in the order the switch goes through them. */
@@ -23,9 +25,5 @@ export function setTheme(name) {
   } else {
     document.documentElement.dataset.theme = name;
   }
-  try {
-    localStorage.setItem(KEY, name);
-  } catch {
-    // A browser that keeps nothing shows it until the page is closed.
-  }
+  remember(KEY, name);
 }

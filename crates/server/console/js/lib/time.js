@@ -34,6 +34,16 @@ export function exactTime(ms) {
   return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'medium' }).format(ms);
 }
 
+/**
+ * @param {number} ms since the epoch
+ * @returns {string} the time of day to the millisecond, in the reader's zone
+ */
+export function clockTime(ms) {
+  const date = new Date(ms);
+  const two = (n) => String(n).padStart(2, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+}
+
 function relative(ms) {
   const seconds = (ms - Date.now()) / 1000;
   const distance = Math.abs(seconds);

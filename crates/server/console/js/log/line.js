@@ -5,6 +5,7 @@
 import { openDialog } from '../components/dialog.js';
 import { h, visible } from '../lib/dom.js';
 import { formatNumber, t } from '../lib/i18n.js';
+import { clockTime, exactTime } from '../lib/time.js';
 import { parseAnsi, stripAnsi } from './ansi.js';
 
 /** More of a line is shown on demand. */
@@ -15,12 +16,14 @@ const decoder = new TextDecoder();
 
 /**
  * @param {Object} row see `LogStore.row`
- * @param {{stepCount: string, query: string, isFound: boolean, isTarget: boolean}} options
+ * @param {{stepCount: string, query: string, isFound: boolean, isTarget: boolean, time: ?number|undefined}} options
+ *   `time` is when it was printed, `null` where that is not known, and `undefined` where nobody wants to see it
  * @returns {HTMLElement}
  */
-export function lineElement(row, { stepCount, query, isFound, isTarget }) {
+export function lineElement(row, { stepCount, query, isFound, isTarget, time }) {
+  const stamp = time === undefined ? null : timeElement(time);
   if (row.gap) {
-    return h('div', { class: 'log-line' }, h('span', { class: 'log-number' }, '…'),
+    return h('div', { class: 'log-line' }, h('span', { class: 'log-number' }, '…'), stamp,
       h('span', { class: 'log-text log-note' }, t('log.gap', { n: bytesText(row.gap) })));
   }
   const { line } = row;
@@ -31,9 +34,16 @@ export function lineElement(row, { stepCount, query, isFound, isTarget }) {
   const rest = row.isMissing ? 0 : row.bytes.length - SHOWN_BYTES;
   return h('div', { class: ['log-line', isFound && 'is-found', isTarget && 'is-target'] },
     number,
+    stamp,
     text,
     rest > 0 && h('button', { class: 'log-more', type: 'button', onclick: () => showLine(line, row.bytes) },
       t('log.cut', { n: bytesText(rest) })));
+}
+
+function timeElement(ms) {
+  return ms === null
+    ? h('span', { class: 'log-time' })
+    : h('time', { class: 'log-time', datetime: new Date(ms).toISOString(), title: exactTime(ms) }, clockTime(ms));
 }
 
 function content(bytes, query) {

@@ -155,7 +155,7 @@ export class LogStore {
    * A row.
    *
    * @param {number} row from 0
-   * @returns {?Object} `{line, bytes}`, `{gap}`, or `{isMissing, line}` while its bytes are read again
+   * @returns {?Object} `{line, bytes, at}` where `at` is the offset of its first byte, `{gap}`, or `{isMissing, line}` while its bytes are read again
    */
   row(row) {
     const chunk = this.#chunkOf(row);
@@ -174,7 +174,7 @@ export class LogStore {
     touch(chunk);
     const start = chunk.starts[place];
     const next = place + 1 < chunk.nRows ? chunk.starts[place + 1] - 1 : endOf(chunk);
-    return { line, bytes: chunk.bytes.subarray(start, next), isRest: chunk.isInLine && place === 0 };
+    return { line, bytes: chunk.bytes.subarray(start, next), at: chunk.from + start, isRest: chunk.isInLine && place === 0 };
   }
 
   /**

@@ -27,24 +27,36 @@ export class LogView {
   #query = '';
   #found = -1;
   #target = -1;
+  #times;
+  #hasTimes = false;
 
   /**
    * @param {LogStore} store
-   * @param {{stepCount: string, label: string, signal: AbortSignal}} options
+   * @param {{stepCount: string, label: string, times: LogTimes, signal: AbortSignal}} options
    */
-  constructor(store, { stepCount, label, signal }) {
+  constructor(store, { stepCount, label, times, signal }) {
     this.#store = store;
     this.#stepCount = stepCount;
+    this.#times = times;
     this.#space.append(this.#lines);
     this.element = h('div', { class: 'log', tabindex: '0', role: 'region', 'aria-label': label }, this.#space);
     this.element.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     store.changed.listen(() => this.#schedule(), signal);
+    times.changed.listen(() => this.#schedule(), signal);
     new ResizeObserver(() => this.#schedule()).observe(this.element);
   }
 
   /** Keeps the end in sight, or not. */
   set isAtEnd(value) {
     this.#isAtEnd = value;
+    this.#schedule();
+  }
+
+  /** Shows when each line was printed, or not. */
+  set hasTimes(value) {
+    this.#hasTimes = value;
+    this.element.classList.toggle('has-times', value);
+    this.#cache.clear();
     this.#schedule();
   }
 
@@ -147,11 +159,12 @@ export class LogView {
     const known = this.#cache.get(row);
     const what = this.#store.row(row) ?? { isMissing: true, line: 0 };
     const size = what.bytes?.length ?? -1;
-    // The last line may grow, and a missing one comes.
-    const element = known && known.size === size ? known.element : lineElement(what, {
-      stepCount: this.#stepCount, query: this.#query, isFound: row === this.#found, isTarget: row === this.#target,
+    const time = this.#hasTimes ? this.#times.at(what.at ?? Infinity) : undefined;
+    // The last line may grow, and a missing one comes, as its time does.
+    const element = known && known.size === size && known.time === time ? known.element : lineElement(what, {
+      stepCount: this.#stepCount, query: this.#query, isFound: row === this.#found, isTarget: row === this.#target, time,
     });
-    kept.set(row, { element, size });
+    kept.set(row, { element, size, time });
     return element;
   }
 }

@@ -6,6 +6,7 @@ import { isFinal, stateText, taskState, titleState } from '../components/status.
 import { get } from '../lib/api.js';
 import { fill, h } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
+import { recall, remember } from '../lib/remember.js';
 import { duration, taskSeconds } from '../lib/time.js';
 import { followTask, stretchOf } from '../log/follow.js';
 import { dropHeld } from '../log/store.js';
@@ -16,6 +17,8 @@ import { errorToast } from '../components/toast.js';
 
 const SECOND_MS = 1000;
 const CLEAN_UP = 'completed';
+/** Under which the browser keeps whether the lines have their times. */
+const TIMES_KEY = 'flowcd.times';
 
 export default async function deploymentPage(page) {
   const { id } = page.params;
@@ -28,18 +31,28 @@ export default async function deploymentPage(page) {
   let isFollowing = isLive;
   let isOver = !isLive;
   let target = null;
+  let hasTimes = recall(TIMES_KEY) === 'true';
 
   const head = h('div', {});
   const notes = h('div', { class: 'notes' });
   const steps = h('div', { class: 'steps' });
   const waiting = h('p', { class: 'log-empty' });
-  const tools = logTools({ sections: () => [...sections.values()], signal, onFollow: setFollowing, onTouched: () => setFollowing(false) });
+  const tools = logTools({ sections: () => [...sections.values()], signal, hasTimes, onFollow: setFollowing,
+    onTouched: () => setFollowing(false), onTimes: setTimes });
   signal.addEventListener('abort', dropHeld, { once: true });
 
   function setFollowing(value) {
     isFollowing = value;
     tools.setFollowing(isFinal(task.status) ? null : value);
     sections.forEach(follow);
+  }
+
+  function setTimes(value) {
+    hasTimes = value;
+    remember(TIMES_KEY, String(value));
+    sections.forEach((section) => {
+      section.hasTimes = value;
+    });
   }
 
   function follow(section) {
@@ -87,6 +100,7 @@ export default async function deploymentPage(page) {
     }
     const made = new StepSection(step, { taskId: id, isFed: isLive, signal });
     made.onTouched = () => setFollowing(false);
+    made.hasTimes = hasTimes;
     made.store.changed.listen(() => showTarget(), signal);
     sections.set(step.stepCount, made);
     steps.append(made.element);

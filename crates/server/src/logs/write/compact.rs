@@ -105,6 +105,7 @@ impl<'l> Compaction<'l> {
             Some((first, all)) => {
                 first.n_bytes += segment.n_bytes;
                 first.n_lines += segment.n_lines;
+                first.times.extend(&segment.times);
                 all.extend_from_slice(&raw);
             }
             None => self.joined = Some((segment, raw.to_vec())),

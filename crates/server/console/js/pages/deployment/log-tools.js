@@ -12,10 +12,10 @@ const TYPING_MS = 250;
 
 /**
  * @param {{sections: function(): Array<StepSection>, signal: AbortSignal, onFollow: function(boolean): void,
- *   onTouched: function(): void}} options
+ *   onTouched: function(): void, hasTimes: boolean, onTimes: function(boolean): void}} options
  * @returns {{element: HTMLElement, setFollowing: function(?boolean): void}} `null` takes the switch away
  */
-export function logTools({ sections, signal, onFollow, onTouched }) {
+export function logTools({ sections, signal, onFollow, onTouched, hasTimes, onTimes }) {
   const input = h('input', { type: 'search', placeholder: t('log.search'), 'aria-label': t('log.search'), spellcheck: 'false',
     'aria-keyshortcuts': '/', oninput: typed, onkeydown: pressed });
   const count = h('span', { class: 'search-count', role: 'status', 'aria-live': 'polite' });
@@ -29,6 +29,7 @@ export function logTools({ sections, signal, onFollow, onTouched }) {
   const element = h('div', { class: 'log-tools' },
     h('h2', {}, t('deployment.steps')),
     follow,
+    checkbox({ label: t('log.times'), checked: hasTimes, onchange: onTimes }),
     h('span', { class: 'log-search' },
       h('span', { class: 'search' }, icon('search'), input, h('kbd', {}, '/')),
       step('up', t('log.previous'), -1), step('down', t('log.next'), 1), count),

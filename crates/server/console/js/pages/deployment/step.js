@@ -9,6 +9,7 @@ import { t } from '../../lib/i18n.js';
 import { duration } from '../../lib/time.js';
 import { downloadLog, logReader, stretches } from '../../log/read.js';
 import { LogStore } from '../../log/store.js';
+import { LogTimes } from '../../log/times.js';
 import { LogView } from '../../log/view.js';
 
 const READ_BYTES = 1024 * 1024;
@@ -18,6 +19,8 @@ export class StepSection {
   /** Called when the reader folds or unfolds it, or scrolls away from its end. */
   onTouched = () => {};
   isUnfolded = false;
+  #hasTimes = false;
+  #times;
   #taskId;
   #signal;
   #read;
@@ -41,11 +44,15 @@ export class StepSection {
     this.#read = logReader(taskId, step.stepCount, signal);
     this.store = new LogStore(this.#read);
     this.name = visibleText(step.run || stateText(step.status));
-    this.view = new LogView(this.store, { stepCount: step.stepCount, label: t('log.of', { name: this.name }), signal });
+    this.#times = new LogTimes(taskId, step.stepCount, signal);
+    this.view = new LogView(this.store, { stepCount: step.stepCount, label: t('log.of', { name: this.name }), times: this.#times, signal });
     this.view.onScrollAway = () => this.onTouched();
     this.#body = h('div', { class: 'step-body', id: this.#bodyId, hidden: true });
     this.element = h('section', { class: 'step', id: `step-${step.stepCount}` }, this.#head, this.#body);
-    this.store.changed.listen(() => this.#showState(), signal);
+    this.store.changed.listen(() => {
+      this.#showState();
+      this.#askTimes();
+    }, signal);
     this.update(step);
   }
 
@@ -105,8 +112,22 @@ export class StepSection {
     this.#body.hidden = !isUnfolded;
     if (isUnfolded) {
       this.whole().catch((error) => this.#signal.aborted || errorToast(error));
+      this.#askTimes();
     }
     this.#showState();
+  }
+
+  /** Shows when each line was printed, or not. */
+  set hasTimes(value) {
+    this.#hasTimes = value;
+    this.view.hasTimes = value;
+    this.#askTimes();
+  }
+
+  #askTimes() {
+    if (this.#hasTimes && this.isUnfolded) {
+      this.#times.ask(() => this.store.end).catch((error) => this.#signal.aborted || errorToast(error));
+    }
   }
 
   #showState() {
