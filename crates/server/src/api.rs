@@ -29,6 +29,7 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::{
     auth::authenticate,
     console::{self, Console},
+    metrics::Metrics,
     state::AppState,
 };
 
@@ -111,9 +112,32 @@ fn pages(config: &mut web::ServiceConfig) {
     config.route(console::ASSETS, web::get().to(console::get_asset));
 }
 
+/// What all worker threads share, made once.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    state: Data<AppState>,
+    metrics: Data<Metrics>,
+    allowed: Data<document::Allowed>,
+    document: Data<document::Text>,
+    console: Data<Console>,
+}
+
+impl Shared {
+    pub(crate) fn new(state: AppState) -> serde_json::Result<Self> {
+        let document = openapi();
+        Ok(Self {
+            metrics: Data::new(state.metrics.clone()),
+            state: Data::new(state),
+            allowed: Data::new(document::Allowed::new(&document)),
+            document: Data::new(document::Text::new(&document)?),
+            console: Data::new(Console::new()),
+        })
+    }
+}
+
 /// The whole HTTP side; each worker thread makes one.
 pub(crate) fn app(
-    state: AppState,
+    shared: Shared,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -123,16 +147,14 @@ pub(crate) fn app(
         InitError = (),
     >,
 > {
-    let document = openapi();
-    let allowed = document::Allowed::new(&document);
     let docs = SwaggerUi::new("/docs/{_:.*}")
         .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none"));
     App::new()
-        .app_data(Data::new(state.metrics.clone()))
-        .app_data(Data::new(state))
-        .app_data(Data::new(allowed))
-        .app_data(Data::new(document))
-        .app_data(Data::new(Console::new()))
+        .app_data(shared.metrics)
+        .app_data(shared.state)
+        .app_data(shared.allowed)
+        .app_data(shared.document)
+        .app_data(shared.console)
         .service(
             web::scope("/api/flow")
                 .configure(both)

@@ -156,7 +156,8 @@ pub async fn start(config: Config) -> anyhow::Result<Running> {
     // Webhooks may have been missed while no server ran.
     store.poll_all(Millis::now()).await?;
     let background = background::start(&state, &stopping);
-    let http = HttpServer::new(move || api::app(state.clone()))
+    let shared = api::Shared::new(state)?;
+    let http = HttpServer::new(move || api::app(shared.clone()))
         .workers(http_workers())
         .disable_signals()
         .shutdown_timeout(config.drain_timeout.as_secs() + REQUEST_GRACE_SECONDS)

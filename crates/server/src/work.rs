@@ -40,7 +40,7 @@ const N_CHANNELS: usize = 64;
 
 /// Where people find a task.
 pub(crate) fn task_url(base_url: &str, id: &TaskId) -> String {
-    format!("{base_url}/api/flow/task/get?taskId={id}")
+    format!("{base_url}/deployments/{id}")
 }
 
 /// What the runners need to know.

@@ -223,7 +223,7 @@ export default {
   'deployment.who': 'Who',
   'deployment.created': 'When',
   'deployment.duration': 'Duration',
-  'deployment.redelivery': 'Runs again',
+  'deployment.chain': 'Redeployed',
   'deployment.delivery': 'Delivery',
   'deployment.delivery.link': 'show',
   'deployment.fork': 'From a fork',

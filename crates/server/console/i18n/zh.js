@@ -223,7 +223,7 @@ export default {
   'deployment.who': '触发者',
   'deployment.created': '时间',
   'deployment.duration': '耗时',
-  'deployment.redelivery': '重新运行自',
+  'deployment.chain': '重新部署',
   'deployment.delivery': '推送记录',
   'deployment.delivery.link': '查看',
   'deployment.fork': '来自派生仓库',

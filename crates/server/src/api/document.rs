@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use flowcd_model::envelope::{Code, Problem};
 use utoipa::{
     OpenApi as _, ToSchema,
@@ -341,6 +342,15 @@ fn operations(item: &mut utoipa::openapi::PathItem) -> impl Iterator<Item = &mut
     ]
     .into_iter()
     .flatten()
+}
+
+/// The description as it is sent.
+pub(crate) struct Text(pub(crate) Bytes);
+
+impl Text {
+    pub(crate) fn new(document: &OpenApi) -> serde_json::Result<Self> {
+        Ok(Self(document.to_json()?.into()))
+    }
 }
 
 /// Which methods each path takes, for telling 404 from 405.

@@ -219,7 +219,7 @@ on_both! {
         let task = dispatch(&client, &app).await;
         let log = follow(&client, &task).await.log(1);
         let user = client.get_task(&task).await.expect("the task").user_id;
-        let url = server.url(&format!("/api/flow/task/get?taskId={task}"));
+        let url = server.url(&format!("/deployments/{task}"));
         assert_eq!(log, format!("manual manual_dispatch serverless-pipeline.yaml acme {app} {user} acme manual main true {url}\n"));
         let again = client.redeploy_task(&task).await.expect("accepted").task_id;
         let log = follow(&client, &again).await.log(1);

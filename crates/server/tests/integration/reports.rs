@@ -100,7 +100,7 @@ on_both! {
             assert_eq!(asked.body["context"], format!("flowcd/demo/{app}"));
         }
         let urls: Vec<Value> = host.bodies(STATUSES).into_iter().map(|body| body["target_url"].clone()).collect();
-        let url = server.url(&format!("/api/flow/task/get?taskId={second}"));
+        let url = server.url(&format!("/deployments/{second}"));
         assert!(urls.contains(&json!(url)), "{urls:?}");
         server.stop().await;
     }

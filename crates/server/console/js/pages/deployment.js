@@ -11,6 +11,7 @@ import { duration, taskSeconds } from '../lib/time.js';
 import { followTask, stretchOf } from '../log/follow.js';
 import { dropHeld } from '../log/store.js';
 import { deploymentHead, deploymentNotes } from './deployment/head.js';
+import { redeployChain } from './deployment/chain.js';
 import { logTools } from './deployment/log-tools.js';
 import { StepSection } from './deployment/step.js';
 import { errorToast } from '../components/toast.js';
@@ -34,6 +35,7 @@ export default async function deploymentPage(page) {
   let hasTimes = recall(TIMES_KEY) === 'true';
 
   const head = h('div', {});
+  const chain = h('div', {});
   const notes = h('div', { class: 'notes' });
   const steps = h('div', { class: 'steps' });
   const waiting = h('p', { class: 'log-empty' });
@@ -69,8 +71,25 @@ export default async function deploymentPage(page) {
     page.title(`${stateText(state)} · #${task.number} ${task.owner}/${task.repo_name}`, titleState(state));
     fill(head, deploymentHead(task, application, reload));
     fill(notes, deploymentNotes(task));
+    drawChain();
     waiting.hidden = sections.size > 0;
     waiting.textContent = t(isFinal(task.status) ? 'deployment.noSteps' : 'deployment.waiting');
+  }
+
+  /** Asked for once, and again when the deployment stands otherwise. */
+  async function drawChain() {
+    const state = taskState(task);
+    if (!task.redelivery || chain.dataset.state === state) {
+      return;
+    }
+    chain.dataset.state = state;
+    try {
+      fill(chain, await redeployChain(task, signal));
+    } catch (error) {
+      if (!signal.aborted) {
+        errorToast(error);
+      }
+    }
   }
 
   /** Asks for what no event tells. Where the task stands is told by the events, in the order of its log, to the end. */
@@ -187,5 +206,5 @@ export default async function deploymentPage(page) {
   }, SECOND_MS);
   signal.addEventListener('abort', () => clearInterval(clock), { once: true });
   requestAnimationFrame(findTarget);
-  return h('div', {}, head, notes, tools.element, waiting, steps);
+  return h('div', {}, head, chain, notes, tools.element, waiting, steps);
 }

@@ -64,7 +64,6 @@ function facts(task, application) {
     pull && fact(t('deployment.pull'), foreign(`#${pull.number} ${pull.title}`)),
     fact(t('deployment.created'), ago(task.created_time)),
     seconds !== null && fact(t('deployment.duration'), h('span', { class: 'task-time' }, duration(seconds))),
-    task.redelivery && fact(t('deployment.redelivery'), h('a', { href: `/deployments/${task.redelivery}` }, h('code', {}, task.redelivery))),
     task.deliveryId && fact(t('deployment.delivery'),
       h('a', { href: `/applications/${task.app_id}/deliveries/${task.deliveryId}` }, t('deployment.delivery.link'))),
     task.isFork && h('div', {}, h('span', { class: 'pill' }, t('deployment.fork'))),
