@@ -5,6 +5,7 @@ use flowcd_model::{
         Delivered, Delivery, DeliveryPage, DeliveryQuery, DeliveryRef, Explain, Explanation, Replay,
     },
     id::DeliveryId,
+    trigger::{ConvertedTrigger, TriggerConversion},
 };
 use futures_util::Stream;
 
@@ -64,6 +65,16 @@ impl Client {
     pub async fn explain_trigger(&self, explain: &Explain) -> Result<Explanation, Error> {
         let mut call = self.post("explain_trigger", "/api/flow/trigger/explain", explain);
         // It is a POST only because a payload fits into no query: it changes nothing and may be asked again.
+        call.is_safe = true;
+        self.fetch(&call).await
+    }
+    /// A trigger read from a text, or written as one. Nothing is kept.
+    pub async fn convert_trigger(
+        &self,
+        conversion: &TriggerConversion,
+    ) -> Result<ConvertedTrigger, Error> {
+        let mut call = self.post("convert_trigger", "/api/flow/trigger/convert", conversion);
+        // A text may be long, so it is a POST; it changes nothing and may be asked again.
         call.is_safe = true;
         self.fetch(&call).await
     }

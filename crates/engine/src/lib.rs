@@ -36,6 +36,7 @@ mod step;
 mod variable;
 mod variables;
 pub mod workdir;
+pub mod yaml;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;

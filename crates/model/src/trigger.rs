@@ -26,6 +26,28 @@ impl TriggerSpec {
     }
 }
 
+/// A trigger to be read from a text, or to be written as one: one of the two.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TriggerConversion {
+    /// The trigger as YAML or JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The trigger itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger_spec: Option<TriggerSpec>,
+}
+
+/// A trigger in both forms. Nothing was stored.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConvertedTrigger {
+    /// The trigger; what is shown as `***` stays that.
+    pub trigger_spec: TriggerSpec,
+    /// The same as YAML. The comments of a text are not in it.
+    pub yaml: String,
+}
+
 /// What starts a deployment on one provider.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -13,6 +13,7 @@ mod provider;
 mod system;
 mod task;
 mod token;
+mod trigger;
 mod unread;
 mod user;
 
@@ -56,6 +57,7 @@ fn flow(table: &mut ServiceConfig<'_>) {
         .service(delivery::get_delivery)
         .service(delivery::replay_delivery)
         .service(delivery::explain_trigger)
+        .service(trigger::convert_trigger)
         .service(log::get_log)
         .service(log::get_log_times)
         .service(log::follow_task);

@@ -248,6 +248,41 @@ impl ResponseError for Error {
     }
 }
 
+/// The field at fault and what is wrong with it, from what serde says and where.
+pub(crate) fn describe(path: &str, message: &str) -> (String, String) {
+    // serde_json adds the place in the text, which means little for a body that a program wrote.
+    let message = match message.rfind(" at line ") {
+        Some(end) => &message[..end],
+        None => message,
+    };
+    let path = if path == "." { "" } else { path };
+    for (start, meaning) in [
+        ("missing field `", "it is missing"),
+        ("unknown field `", "there is no such field"),
+        ("duplicate field `", "it is there twice"),
+    ] {
+        let Some(rest) = message.strip_prefix(start) else {
+            continue;
+        };
+        let Some((name, rest)) = rest.split_once('`') else {
+            continue;
+        };
+        let is_named = path == name || path.ends_with(&format!(".{name}"));
+        let field = match path {
+            "" => name.to_owned(),
+            _ if is_named => path.to_owned(),
+            _ => format!("{path}.{name}"),
+        };
+        return (field, format!("{meaning}{rest}"));
+    }
+    // The name of a type of ours says nothing to whoever sends it.
+    let message = match message.split_once("expected struct ") {
+        Some((start, _)) => format!("{start}expected an object"),
+        None => message.to_owned(),
+    };
+    (path.to_owned(), message)
+}
+
 #[cfg(test)]
 mod tests {
     use actix_web::ResponseError;

@@ -5,6 +5,7 @@ use flowcd_client::{
     model::{
         application::Provider,
         delivery::{DeliveryQuery, Explain, Payload, Replay, Verdict},
+        trigger::TriggerConversion,
     },
 };
 use futures_util::TryStreamExt;
@@ -157,5 +158,26 @@ async fn a_payload_is_replayed_for_an_application() -> Outcome {
         (delivered.task_ids.len(), delivered.is_duplicate),
         (2, true)
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_trigger_is_converted_however_often_it_takes() -> Outcome {
+    let stand_in = StandIn::start(|n, _| match n {
+        0 => Answer::Bytes(vec![]),
+        _ => data(&json!({"triggerSpec": {"git": {}}, "yaml": "git: {}\n"})),
+    })
+    .await?;
+    let conversion = TriggerConversion {
+        text: Some("git: {}".to_owned()),
+        ..TriggerConversion::default()
+    };
+    let converted = client(&stand_in)?.convert_trigger(&conversion).await?;
+    assert_eq!(converted.yaml, "git: {}\n");
+    assert!(converted.trigger_spec.0.contains_key(&Provider::Git));
+    let requests = stand_in.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[1].target, "/api/flow/trigger/convert");
+    assert_eq!(requests[1].body, r#"{"text":"git: {}"}"#);
     Ok(())
 }

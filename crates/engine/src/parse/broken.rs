@@ -4,9 +4,9 @@ use crate::{
     lint::code,
     parse::{
         finding::{Findings, Note},
-        node::Broken,
         source::{Place, Source},
     },
+    yaml::Broken,
 };
 
 /// What is wrong in the words of somebody who writes pipelines.

@@ -4,15 +4,9 @@ use std::{fmt, ops::Range};
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
-use serde_saphyr::{
-    DuplicateKeyPolicy, Error as YamlError, Location, MessageFormatter, Options, Spanned,
-    UserMessageFormatter, budget::BudgetBreach,
-};
+use serde_saphyr::{Location, Spanned};
 
-use super::source::Place;
-
-/// How deep lists and mappings nest. The reader recurses, and without optimisation a level takes 35 KiB of stack.
-const MAX_DEPTH: usize = 24;
+use crate::yaml::{self, Broken};
 
 /// A part of a document.
 #[derive(Debug)]
@@ -68,98 +62,11 @@ impl Kind {
     }
 }
 
-/// Why there is no document.
-#[derive(Debug)]
-pub(super) struct Broken {
-    pub(super) place: Place,
-    /// What the reader of YAML says, or what we say where it is about a limit of ours.
-    pub(super) message: String,
-    /// Whether the message needs no explanation.
-    pub(super) is_plain: bool,
-}
-
 /// Reads a document. What is wrong with it comes back with its place.
-///
-/// A long pipeline has a thousand nodes. The limits leave room for many times that, and stop aliases from being
-/// multiplied into more.
 pub(super) fn read(source: &str) -> Result<Node, Broken> {
-    let options: Options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_depth: MAX_DEPTH,
-            flow_nesting_limit: MAX_DEPTH,
-            max_events: 60_000,
-            max_nodes: 20_000,
-            max_anchors: 1_000,
-            max_aliases: 10_000,
-            // A step that everybody shares is no bomb.
-            alias_anchor_min_aliases: 1_000,
-            max_merge_keys: 1_000,
-            max_documents: 1,
-        },
-        alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 20_000,
-            max_replay_stack_depth: 16,
-        },
-        duplicate_keys: DuplicateKeyPolicy::Error,
-        strict_booleans: true,
-        leading_zero_numbers_as_strings: true,
-        underscored_numbers_as_strings: true,
-        with_snippet: false,
-    };
-    match serde_saphyr::from_str_with_options::<Spanned<Tree>>(source, options) {
+    match serde_saphyr::from_str_with_options::<Spanned<Tree>>(source, yaml::options()) {
         Ok(tree) => Ok(node(tree, source)),
-        Err(err) => {
-            let place = err.location().map_or(Place::START, place_of);
-            let mut err = err.without_snippet();
-            while let YamlError::AliasError { error, .. } = err {
-                err = error.without_snippet();
-            }
-            let limit = match err {
-                YamlError::Budget {
-                    breach: BudgetBreach::Depth { .. },
-                    ..
-                } => Some(too_deep()),
-                YamlError::Budget {
-                    breach: BudgetBreach::Documents { .. },
-                    ..
-                } => Some("a pipeline file has one document, not several".to_owned()),
-                YamlError::Budget { .. }
-                | YamlError::AliasReplayLimitExceeded { .. }
-                | YamlError::AliasReplayStackDepthExceeded { .. } => {
-                    Some("the file has too many parts, anchors or aliases".to_owned())
-                }
-                _ => None,
-            };
-            let is_plain = limit.is_some();
-            let message = match (limit, &err) {
-                (Some(limit), _) => limit,
-                // `run: {{ x }}` is a mapping whose key is a mapping.
-                (None, YamlError::Unexpected { expected, .. }) => format!("expected {expected}"),
-                (None, err) => one_line(&UserMessageFormatter.format_message(err)),
-            };
-            // Brackets that are opened one after the other are counted by somebody else.
-            let is_too_deep = message.contains("recursion limit");
-            let (is_plain, message) = match is_too_deep {
-                true => (true, too_deep()),
-                false => (is_plain, message),
-            };
-            Err(Broken {
-                place,
-                message,
-                is_plain,
-            })
-        }
-    }
-}
-
-fn too_deep() -> String {
-    format!("lists and mappings nest more than {MAX_DEPTH} deep")
-}
-
-fn place_of(location: Location) -> Place {
-    Place {
-        line: location.line().max(1),
-        column: location.column().max(1),
+        Err(err) => Err(Broken::new(err)),
     }
 }
 
@@ -168,19 +75,6 @@ fn span_of(location: Location) -> Range<usize> {
     let number = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok()).unwrap_or_default();
     let start = number(span.byte_offset());
     start..start.saturating_add(number(span.byte_len()))
-}
-
-/// A message of the YAML reader in the form of ours: one line that begins in lower case and ends without a full stop.
-fn one_line(message: &str) -> String {
-    let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let message = message.trim_end_matches('.');
-    let mut chars = message.chars();
-    match (chars.next(), chars.clone().next()) {
-        (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
-            first.to_lowercase().chain(chars).collect()
-        }
-        _ => message.to_owned(),
-    }
 }
 
 /// What serde gives.

@@ -43,6 +43,10 @@ export default {
 
   'confirm.typed': 'Type the name to confirm',
   'confirm.typed.wrong': 'That is not the name.',
+  'leave.title': 'Leave without saving?',
+  'leave.text': 'What you typed here is not saved, and would be lost:',
+  'leave.stay': 'Stay',
+  'leave.leave': 'Leave',
 
   'form.optional': 'optional',
 
@@ -352,7 +356,10 @@ export default {
   'trigger.save': 'Save the trigger',
   'trigger.view': 'How the trigger is shown',
   'trigger.view.form': 'Form',
+  'trigger.view.yaml': 'YAML',
   'trigger.view.json': 'JSON',
+  'trigger.yaml': 'Trigger as YAML',
+  'trigger.yaml.hint': 'The same as trigger_spec of the API. Comments are not kept. The webhook\'s secret stays as it is when it is left out.',
   'trigger.json': 'Trigger as JSON',
   'trigger.json.hint': 'The same as trigger_spec of the API. The webhook\'s secret stays as it is when it is left out.',
   'trigger.nothing': 'Nothing deploys by itself. Add what should:',

@@ -43,6 +43,10 @@ export default {
 
   'confirm.typed': '请输入名称以确认',
   'confirm.typed.wrong': '名称不一致。',
+  'leave.title': '不保存就离开？',
+  'leave.text': '您在此输入的内容尚未保存，离开后将丢失：',
+  'leave.stay': '留下',
+  'leave.leave': '离开',
 
   'form.optional': '选填',
 
@@ -352,7 +356,10 @@ export default {
   'trigger.save': '保存触发器',
   'trigger.view': '触发器的显示方式',
   'trigger.view.form': '表单',
+  'trigger.view.yaml': 'YAML',
   'trigger.view.json': 'JSON',
+  'trigger.yaml': 'YAML 格式的触发器',
+  'trigger.yaml.hint': '与 API 的 trigger_spec 相同。注释不会保留。省略 Webhook 密钥则保持不变。',
   'trigger.json': 'JSON 格式的触发器',
   'trigger.json.hint': '与 API 的 trigger_spec 相同。省略 Webhook 密钥则保持不变。',
   'trigger.nothing': '目前没有任何触发。添加触发条件：',

@@ -15,7 +15,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use sha2::{Digest, Sha256};
 
 use super::form;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, describe};
 
 /// The longest body that the API takes.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -209,40 +209,6 @@ fn refusal(path: &str, message: &str) -> Error {
         field if field.is_empty() => err,
         field => err.with_field(field),
     }
-}
-
-fn describe(path: &str, message: &str) -> (String, String) {
-    // serde_json adds the place in the text, which means little for a body that a program wrote.
-    let message = match message.rfind(" at line ") {
-        Some(end) => &message[..end],
-        None => message,
-    };
-    let path = if path == "." { "" } else { path };
-    for (start, meaning) in [
-        ("missing field `", "it is missing"),
-        ("unknown field `", "there is no such field"),
-        ("duplicate field `", "it is there twice"),
-    ] {
-        let Some(rest) = message.strip_prefix(start) else {
-            continue;
-        };
-        let Some((name, rest)) = rest.split_once('`') else {
-            continue;
-        };
-        let is_named = path == name || path.ends_with(&format!(".{name}"));
-        let field = match path {
-            "" => name.to_owned(),
-            _ if is_named => path.to_owned(),
-            _ => format!("{path}.{name}"),
-        };
-        return (field, format!("{meaning}{rest}"));
-    }
-    // The name of a type of ours says nothing to whoever sends it.
-    let message = match message.split_once("expected struct ") {
-        Some((start, _)) => format!("{start}expected an object"),
-        None => message.to_owned(),
-    };
-    (path.to_owned(), message)
 }
 
 /// The header `Idempotency-Key`.

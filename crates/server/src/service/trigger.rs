@@ -1,6 +1,7 @@
 //! Trigger specifications as they come in: both generations are taken, and what could never work is refused.
 
 mod judge;
+mod text;
 
 use flowcd_engine::{git::GitRef, glob::Glob, jexl};
 use flowcd_model::{
@@ -13,6 +14,7 @@ use rand::{RngExt, distr::Alphanumeric};
 use secrecy::SecretString;
 
 pub(crate) use judge::{Judgement, judge};
+pub(crate) use text::convert_trigger;
 
 use crate::{
     error::{Error, Result},

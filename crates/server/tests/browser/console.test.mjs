@@ -141,7 +141,9 @@ test('a deployment runs again, and an earlier one comes back', async () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Redeploy' }).click();
     await page.waitForURL('**/deployments/*');
     await status(page).getByText('Succeeded').waitFor();
-    await page.getByText('Runs again').waitFor();
+    const chain = page.getByRole('navigation', { name: 'Redeployed' });
+    await chain.getByRole('link', { name: '#1' }).waitFor();
+    assert.match(await chain.locator('[aria-current]').innerText(), /#2$/);
   });
   repository.commit('Say good-bye');
   await at.server.finished(await at.server.deploy(id));

@@ -29,5 +29,6 @@ mod schedule;
 mod security;
 mod system;
 mod tokens;
+mod trigger;
 mod users;
 mod webhook;

@@ -51,6 +51,7 @@ export function confirmDialog({ title, text, action, isDangerous, typed, run }) 
     let isDone = false;
     const input = typed && h('input', { type: 'text', autocomplete: 'off', spellcheck: 'false' });
     const content = form({
+      isPassing: true,
       submit: async () => {
         if (typed && input.value.trim() !== typed) {
           throw new FieldError('typed', t('confirm.typed.wrong'));

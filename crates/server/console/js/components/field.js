@@ -4,6 +4,7 @@
 
 import { fill, freshId, h, icon, visible } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
+import { contentOf, settleForm, watchForm } from '../lib/unsaved.js';
 import { errorNote, errorText } from './error-panel.js';
 
 /**
@@ -77,14 +78,18 @@ export function checkbox({ label, hint, checked = false, onchange }) {
 /**
  * A form. While `submit` runs it cannot be sent again; what it throws is shown, at the field that it names.
  *
- * @param {{submit: function(): Promise<void>, class?: string, label?: string}} options
+ * @param {{submit: function(): Promise<void|false>, class?: string, label?: string, isPassing?: boolean}} options `submit`
+ *   gives `false` when it has shown by itself why nothing was saved; what is in a form that `isPassing` may be lost
  * @param {...*} children among them the button of type `submit`
  * @returns {HTMLFormElement}
  */
-export function form({ submit, class: className, label }, ...children) {
+export function form({ submit, class: className, label, isPassing = false }, ...children) {
   const problem = h('div', { class: 'form-problem' });
   const element = h('form', { class: className, novalidate: true, 'aria-label': label, onsubmit: send }, children);
   element.insertBefore(problem, element.querySelector(':scope > .actions'));
+  if (!isPassing) {
+    watchForm(element);
+  }
 
   async function send(event) {
     event.preventDefault();
@@ -96,8 +101,11 @@ export function form({ submit, class: className, label }, ...children) {
     element.querySelectorAll('.field').forEach((it) => setFieldError(it, ''));
     element.dataset.busy = 'true';
     buttons.forEach((button) => button.setAttribute('aria-busy', 'true'));
+    const sent = contentOf(element);
     try {
-      await submit();
+      if (await submit() !== false) {
+        settleForm(element, sent);
+      }
     } catch (error) {
       showProblem(error);
     } finally {

@@ -8,6 +8,7 @@ import { navigate, refresh } from '../lib/router.js';
 import { currentUser, endSession, userChanged } from '../lib/session.js';
 import { setTheme, theme, THEMES } from '../lib/theme.js';
 import { showHelp } from './help.js';
+import { mayLeave } from './leave-dialog.js';
 import { errorToast } from './toast.js';
 
 const THEME_ICONS = { system: 'auto', light: 'sun', dark: 'moon' };
@@ -72,6 +73,10 @@ function languageSwitch() {
   return h('button', { class: 'icon-button text', type: 'button', lang: next, title: LANGUAGES[next],
     'aria-label': t('nav.language', { name: LANGUAGES[next] }), id: 'language-switch',
     onclick: async () => {
+      // The page is made anew.
+      if (!await mayLeave()) {
+        return;
+      }
       await setLanguage(next);
       draw();
       document.getElementById('language-switch').focus();
@@ -93,8 +98,11 @@ function themeSwitch() {
 
 async function signOut() {
   try {
+    if (!await mayLeave()) {
+      return;
+    }
     await endSession();
-    await navigate('/login');
+    await navigate('/login', { isAsking: false });
   } catch (error) {
     errorToast(error);
   }

@@ -22,6 +22,7 @@ export function signInForm({ username = '', onDone }) {
   return form({
     class: 'stack',
     label: t('login.title'),
+    isPassing: true,
     submit: async () => {
       if (!name.value.trim()) {
         throw new FieldError('username', t('login.username.missing'));

@@ -9,7 +9,7 @@ import { field, FieldError, radios } from './field.js';
 
 /**
  * @param {function(): string} provider the application's, as it is chosen by now
- * @returns {{element: HTMLElement, value: function(): Object, place: function(Error): boolean}} `value` gives a
+ * @returns {{element: HTMLElement, value: function(): Promise<Object>, place: function(Error): boolean}} `value` gives a
  *   `trigger_spec`; `place` shows an error at the rule that it is about, and says whether there is one
  */
 export function triggerChoice(provider) {
@@ -37,7 +37,7 @@ export function triggerChoice(provider) {
     editor.element.hidden = choice !== 'custom';
   }
 
-  function value() {
+  async function value() {
     if (choice === 'custom') {
       return editor.value();
     }

@@ -3,8 +3,10 @@
  */
 
 import { errorPanel } from '../components/error-panel.js';
+import { isAskingToLeave, mayLeave } from '../components/leave-dialog.js';
 import { fill, h, visibleText } from './dom.js';
 import { t } from './i18n.js';
+import { unsavedForms } from './unsaved.js';
 
 const ID = '([0-9A-Za-z]{8,64})';
 
@@ -26,6 +28,9 @@ let root = null;
 let leave = new AbortController();
 let onShown = () => {};
 let shown = '';
+/** The place of the present page in the history, and how many of our own steps in it are still to be told. */
+let place = 0;
+let ownSteps = 0;
 
 function route(pattern, names, load, place) {
   return { pattern: new RegExp(`^${pattern}$`), names, load, place };
@@ -40,25 +45,62 @@ function route(pattern, names, load, place) {
 export function startRouter(element, shownPlace) {
   root = element;
   onShown = shownPlace;
-  addEventListener('popstate', () => {
-    // Another fragment is another place on the same page.
-    if (location.pathname + location.search !== shown) {
-      show();
-    }
-  });
+  place = history.state?.place ?? 0;
+  history.replaceState({ place }, '');
+  addEventListener('popstate', changeAddress);
   document.addEventListener('click', followLink);
   return show();
 }
 
 /**
- * Goes to a page.
+ * Goes to a page, unless somebody would lose what he typed and stays.
  *
  * @param {string} path with its query and fragment
- * @param {{isReplacing?: boolean}} [options] whether the present page is left out of the history
+ * @param {{isReplacing?: boolean, isAsking?: boolean}} [options] whether the present page is left out of the history, and
+ *   whether it is asked
  */
-export function navigate(path, { isReplacing = false } = {}) {
-  history[isReplacing ? 'replaceState' : 'pushState'](null, '', path);
-  return show();
+export async function navigate(path, { isReplacing = false, isAsking = true } = {}) {
+  if (isAsking && !await mayLeave()) {
+    return;
+  }
+  place += isReplacing ? 0 : 1;
+  history[isReplacing ? 'replaceState' : 'pushState']({ place }, '', path);
+  await show();
+}
+
+/** The browser has gone back or forth: the address is another one already. */
+async function changeAddress() {
+  if (ownSteps > 0) {
+    ownSteps -= 1;
+    return;
+  }
+  // Another fragment is another place on the same page.
+  if (location.pathname + location.search === shown) {
+    place = history.state?.place ?? place + 1;
+    history.replaceState({ place }, '');
+    return;
+  }
+  const target = history.state?.place ?? place - 1;
+  if (unsavedForms().length > 0 && target !== place) {
+    // The address of the page that is still there comes back, until it is clear which one it is to be.
+    const steps = target - place;
+    go(-steps);
+    if (isAskingToLeave() || !await mayLeave()) {
+      return;
+    }
+    await go(steps);
+  }
+  place = target;
+  await show();
+}
+
+/** Goes through the history without a change of the page. */
+function go(steps) {
+  ownSteps += 1;
+  return new Promise((resolve) => {
+    addEventListener('popstate', resolve, { once: true });
+    history.go(steps);
+  });
 }
 
 /** Shows the present page anew. */

@@ -59,11 +59,12 @@ export default async function newApplicationPage(page) {
     }
     const created = await create();
     if (!created) {
-      return;
+      return false;
     }
     fill(root, result(created, `${owner.value.trim()}/${repo.value.trim()}`));
     scrollTo(0, 0);
     root.querySelector('h1').focus();
+    return true;
   }
 
   /** What is wrong with a rule is shown at the rule; then nothing is made. */
@@ -77,7 +78,7 @@ export default async function newApplicationPage(page) {
         ...(chosen?.url === url.value.trim() ? { provider_repo_id: chosen.id } : {}),
         description: description.value.trim(),
         secrets: secrets.value(),
-        trigger_spec: trigger.value(),
+        trigger_spec: await trigger.value(),
       }, { key });
     } catch (error) {
       if (!trigger.place(error)) {

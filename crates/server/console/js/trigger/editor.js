@@ -1,15 +1,17 @@
 /**
- * The editor of triggers: a form, or the same as JSON, and what the rules would do.
+ * The editor of triggers: a form, or the same as YAML or JSON, and what the rules would do.
  */
 
 import { setFieldError } from '../components/field.js';
 import { errorText } from '../components/error-panel.js';
 import { fill, h } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
+import { isUnsaved, settleForm } from '../lib/unsaved.js';
 import { explainPanel } from './explain.js';
 import { triggerForm } from './form.js';
 import { findPath, parseObject } from './json.js';
 import { fieldAt, placeError } from './path.js';
+import { findInYaml, readYaml, writeYaml } from './yaml.js';
 
 /** How the API names what the editor holds. */
 const NAMES = /^(?:trigger_spec|triggerSpec)(?:\.|$)/;
@@ -17,11 +19,12 @@ const NAMES = /^(?:trigger_spec|triggerSpec)(?:\.|$)/;
 /**
  * @param {{provider: function(): string, trigger?: Object, application?: Object}} options `trigger` is that of the
  *   provider alone
- * @returns {{element: HTMLElement, value: function(): Object, place: function(Error): boolean}} `value` gives a
+ * @returns {{element: HTMLElement, value: function(): Promise<Object>, place: function(Error): boolean}} `value` gives a
  *   `trigger_spec`, or throws; `place` shows an error at the rule that it is about, and says whether there is one
  */
 export function triggerEditor({ provider, trigger = {}, application }) {
   let form = triggerForm(trigger);
+  let view = 'form';
   let text = null;
   const body = h('div', {});
   const problem = h('div', { class: 'field' }, h('div', { class: 'field-error', role: 'alert' }));
@@ -32,48 +35,67 @@ export function triggerEditor({ provider, trigger = {}, application }) {
   draw();
 
   function draw() {
-    fill(choice, ['form', 'json'].map((it) => h('button', { class: 'button small', type: 'button',
-      'aria-pressed': String((it === 'json') === (text !== null)), onclick: () => change(it) }, t(`trigger.view.${it}`))));
+    fill(choice, ['form', 'yaml', 'json'].map((it) => h('button', { class: 'button small', type: 'button',
+      'aria-pressed': String(it === view), onclick: () => change(it) }, t(`trigger.view.${it}`))));
     fill(body, text === null
       ? form.element
-      : fieldAt('', { label: t('trigger.json'), control: text, hint: t('trigger.json.hint') }));
+      : fieldAt('', { label: t(`trigger.${view}`), control: text, hint: t(`trigger.${view}.hint`) }));
   }
 
-  function change(view) {
-    if ((view === 'json') === (text !== null)) {
+  async function change(next) {
+    if (next === view || body.inert) {
       return;
     }
+    const around = element.closest('form');
+    const wasUnsaved = isUnsaved(around);
+    // What would be typed in the meantime would be lost.
+    body.inert = true;
     try {
-      if (view === 'json') {
-        const json = JSON.stringify(value(), null, 2);
-        text = h('textarea', { class: 'code', rows: 18, spellcheck: 'false', autocapitalize: 'none', value: json });
-      } else {
-        form = triggerForm(value()[provider()] ?? {});
+      const spec = await value();
+      if (next === 'form') {
+        form = triggerForm(spec[provider()] ?? {});
         text = null;
+      } else {
+        const written = next === 'yaml' ? await writeYaml(spec) : JSON.stringify(spec, null, 2);
+        text = h('textarea', { class: 'code', rows: 18, spellcheck: 'false', autocapitalize: 'none', value: written });
       }
+      view = next;
     } catch (error) {
-      place(error);
+      body.inert = false;
+      show(error);
       return;
     }
+    body.inert = false;
     draw();
+    if (!wasUnsaved) {
+      settleForm(around);
+    }
     choice.querySelector('[aria-pressed="true"]').focus();
   }
 
-  function value() {
+  async function value() {
     clear();
     try {
-      return text === null ? { [provider()]: form.value() } : specOfText();
+      return text === null ? { [provider()]: form.value() } : await specOfText();
     } catch (error) {
-      // As the server names it.
-      error.field = `trigger_spec.${text === null ? `${provider()}.` : ''}${error.field}`.replace(/\.$/, '');
+      if (!NAMES.test(error.field ?? '') && error.isOfRules !== false) {
+        // As the server names it.
+        error.field = `trigger_spec.${text === null ? `${provider()}.` : ''}${error.field}`.replace(/\.$/, '');
+      }
       throw error;
     }
   }
 
-  function specOfText() {
-    const spec = parseObject(text.value);
+  async function specOfText() {
+    const spec = view === 'yaml' ? await readYaml(text.value) : parseObject(text.value);
     // An empty object would leave the rules as they are.
     return Object.keys(spec).length === 0 ? { [provider()]: {} } : withoutMasks(spec);
+  }
+
+  function show(error) {
+    if (!place(error)) {
+      setFieldError(problem, errorText(error));
+    }
   }
 
   function place(error) {
@@ -93,13 +115,20 @@ export function triggerEditor({ provider, trigger = {}, application }) {
   function showInText(path, error) {
     let message = errorText(error);
     text.focus();
-    if (path) {
-      const { offset, line } = findPath(text.value, path);
+    if (path || error.line) {
+      const { offset, line } = placeInText(path, error.line);
       message = t('json.line', { line, message: message.replace(/^`[\w.[\]-]+`: /, '') });
       const end = text.value.indexOf('\n', offset);
       text.setSelectionRange(offset, end === -1 ? text.value.length : end);
     }
     setFieldError(body.querySelector('.field'), message);
+  }
+
+  function placeInText(path, line) {
+    if (!line) {
+      return (view === 'yaml' ? findInYaml : findPath)(text.value, path);
+    }
+    return { line, offset: text.value.split('\n').slice(0, line - 1).join('\n').length + (line > 1 ? 1 : 0) };
   }
 
   function clear() {

@@ -19,7 +19,7 @@ const TAG_PUSHERS = ['gitee', 'gitlab', 'codeup'];
 const OFFERED = 50;
 
 /**
- * @param {{provider: function(): string, spec: function(): Object, application?: Object, onError: function(Error): boolean}}
+ * @param {{provider: function(): string, spec: function(): Promise<Object>, application?: Object, onError: function(Error): boolean}}
  *   options `spec` may throw; `onError` says whether it has shown the error at a rule
  * @returns {HTMLElement}
  */
@@ -38,7 +38,7 @@ export function explainPanel({ provider, spec, application, onError }) {
   };
   const answer = h('div', { 'aria-live': 'polite' });
   const button = h('button', { class: 'button', type: 'button', onclick: run }, icon('play'), t('explain.run'));
-  const element = h('details', { class: 'sub explain' },
+  const element = h('details', { class: 'sub explain', 'data-passing': true },
     h('summary', {}, t('explain.title')),
     h('div', { class: 'stack' },
       h('p', { class: 'hint' }, t('explain.hint')),
@@ -84,7 +84,7 @@ export function explainPanel({ provider, spec, application, onError }) {
       const explanation = await post('/trigger/explain', {
         ...(application ? { appId: application.id } : {}),
         provider: provider(),
-        triggerSpec: spec(),
+        triggerSpec: await spec(),
         ...arrival(),
       });
       fill(answer, shown(explanation, application));

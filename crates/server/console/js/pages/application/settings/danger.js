@@ -30,7 +30,7 @@ export function dangerPart(application) {
     });
     if (isDone) {
       toast(t('delete.done'));
-      await navigate('/');
+      await navigate('/', { isAsking: false });
     }
   }
   return [

@@ -27,12 +27,14 @@ export function triggerPart(application) {
       label: t('trigger.title'),
       submit: async () => {
         try {
-          await post('/application/update', { appId: application.id, trigger_spec: editor.value() });
+          await post('/application/update', { appId: application.id, trigger_spec: await editor.value() });
           toast(t('form.saved'));
+          return true;
         } catch (error) {
           if (!editor.place(error)) {
             throw error;
           }
+          return false;
         }
       },
     },
