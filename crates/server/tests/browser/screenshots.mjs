@@ -49,6 +49,7 @@ async function shoot(page, name, { path, open, close }) {
   await page.goto(path);
   await page.locator('#page:not([aria-busy]) h1').first().waitFor();
   await open?.(page);
+  await page.waitForFunction(() => performance.getEntriesByType('resource').some((it) => it.name.includes('/sprite.svg') && it.responseEnd > 0));
   // The frame stands where the page is scrolled to.
   await page.evaluate(() => scrollTo(0, 0));
   await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled', caret: 'hide', fullPage: true });
