@@ -74,7 +74,8 @@ export async function prepare(server) {
   await server.finished(failed);
   docs.commit('Explain how releases are cut');
   const cancelled = await server.deploy(made.docs.id);
-  await until('the step that waits', async () => (await server.task(cancelled)).steps?.some((it) => it.status === 'running'));
+  await until('the step that waits', async () => (await server.task(cancelled)).steps?.some((it) => it.run === 'Publish'
+    && it.status === 'running'));
   await server.api('POST', '/dispatch/cancel', { taskId: cancelled });
   await server.finished(cancelled);
   docs.commit('Say who is on call');

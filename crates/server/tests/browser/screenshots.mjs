@@ -52,6 +52,7 @@ async function shoot(page, name, { path, open, close }) {
   await page.waitForFunction(() => performance.getEntriesByType('resource').some((it) => it.name.includes('/sprite.svg') && it.responseEnd > 0));
   // The frame stands where the page is scrolled to.
   await page.evaluate(() => scrollTo(0, 0));
+  await page.mouse.move(0, 0);
   await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled', caret: 'hide', fullPage: true });
   await close?.(page);
   n += 1;

@@ -68,7 +68,7 @@ export function verdictSentence(verdict) {
 
 /** Whether a rule matches, and what it is about: `github.push.branches`, `github.events[0]`, .. */
 function ruleText({ rule, isMatch }) {
-  const kind = `rules.kind.${rule.replace(/\[\d+\]/g, '').split('.').slice(1).join('.')}`;
+  const kind = `rules.kind.${rule.replace(/^[^.]*\.|\[\d+\]/g, '')}`;
   return t(isMatch ? 'rules.said.match' : 'rules.said.noMatch', { kind: hasText(kind) ? t(kind) : t('rules.kind.other') });
 }
 
