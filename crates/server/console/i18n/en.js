@@ -78,6 +78,7 @@ export default {
   'login.expired.text': 'Sign in again to go on. The page stays as it is, with all that you typed.',
 
   'time.now': 'just now',
+  'time.least': '<10 ms',
   'time.ms': '{n} ms',
   'time.seconds': '{s} s',
   'time.minutes': '{m} min {s} s',

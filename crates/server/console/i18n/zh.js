@@ -78,6 +78,7 @@ export default {
   'login.expired.text': '请重新登录以继续。页面及已输入的内容都会保留。',
 
   'time.now': '刚刚',
+  'time.least': '<10 毫秒',
   'time.ms': '{n} 毫秒',
   'time.seconds': '{s} 秒',
   'time.minutes': '{m} 分 {s} 秒',

@@ -65,8 +65,12 @@ export function duration(seconds) {
   if (!(seconds >= 0)) {
     return '';
   }
+  // Steps are measured in hundredths of a second.
+  if (seconds < 0.005) {
+    return t('time.least');
+  }
   if (seconds < 0.0995) {
-    return t('time.ms', { n: Math.max(1, Math.round(seconds * 1000)) });
+    return t('time.ms', { n: Math.round(seconds * 1000) });
   }
   if (seconds < 9.95) {
     return t('time.seconds', { s: seconds.toFixed(1) });
