@@ -27,7 +27,6 @@ export class LogView {
   #query = '';
   #found = -1;
   #target = -1;
-  #isWide = false;
 
   /**
    * @param {LogStore} store
@@ -112,7 +111,7 @@ export class LogView {
   /** Makes the room that the rows take. */
   #measure() {
     const total = this.#store.nRows * ROW_PX;
-    this.element.style.setProperty('height', `${total + (this.#isWide ? BAR_PX : 0)}px`);
+    this.element.style.setProperty('height', `${total + BAR_PX}px`);
     this.#space.style.setProperty('height', `${Math.min(total, HIGHEST_PX)}px`);
   }
 
@@ -142,10 +141,6 @@ export class LogView {
     this.#cache = kept;
     this.#lines.style.setProperty('transform', `translateY(${scrollTop + first * ROW_PX - top}px)`);
     replaceRows(this.#lines, elements);
-    if (!this.#isWide && this.element.scrollWidth > this.element.clientWidth) {
-      this.#isWide = true;
-      this.#measure();
-    }
   }
 
   #line(row, kept) {
