@@ -20,11 +20,12 @@ test('no page has a serious violation, in neither theme', { timeout: 120_000 }, 
     found.push(...await told(visit, 'login'));
   });
   await at.admin('/', async (page, visit) => {
-    for (const { name, path, open } of pages) {
+    for (const { name, path, open, close } of pages) {
       await page.goto(path);
       await page.locator('#page:not([aria-busy]) h1').first().waitFor();
       await open?.(page);
       found.push(...await told(visit, name));
+      await close?.(page);
     }
   });
   assert.deepEqual(found, []);

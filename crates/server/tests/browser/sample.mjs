@@ -74,7 +74,8 @@ export async function prepare(server) {
   await server.finished(failed);
   docs.commit('Explain how releases are cut');
   const cancelled = await server.deploy(made.docs.id);
-  await until('the step that waits', async () => (await server.task(cancelled)).steps?.some((it) => it.status === 'running'));
+  await until('the step that waits', async () => (await server.task(cancelled)).steps?.some((it) => it.run === 'Publish'
+    && it.status === 'running'));
   await server.api('POST', '/dispatch/cancel', { taskId: cancelled });
   await server.finished(cancelled);
   docs.commit('Say who is on call');
@@ -110,8 +111,8 @@ export async function push(server, { id, webhookSecret }, branch, commit, messag
 /**
  * The pages of a server that `prepare` has filled.
  *
- * @returns {Array<{name: string, path: string, open: ?function(Page): Promise<void>}>} `open` does what is done on the
- *   page before it is looked at
+ * @returns {Array<{name: string, path: string, open: ?function(Page): Promise<void>, close: ?function(Page): Promise<void>}>}
+ *   `open` does what is done on the page before it is looked at, `close` takes back what would outlast it
  */
 export function pagesOf(made) {
   return [
@@ -122,15 +123,47 @@ export function pagesOf(made) {
     { name: 'deliveries', path: `/applications/${made.web.id}/deliveries` },
     { name: 'delivery', path: `/applications/${made.web.id}/deliveries/${made.delivery}` },
     { name: 'application-settings', path: `/applications/${made.web.id}/settings` },
+    { name: 'trigger-json', path: `/applications/${made.web.id}/settings`, open: (page) => page.locator('.segments .button').last().click() },
+    { name: 'trigger-explained', path: `/applications/${made.web.id}/settings`, open: explain },
+    { name: 'application-empty', path: `/applications/${made.jobs.id}` },
+    { name: 'deliveries-empty', path: `/applications/${made.jobs.id}/deliveries` },
     { name: 'deployment', path: `/deployments/${made.succeeded}`, open: (page) => page.locator('.step-toggle').nth(2).click() },
+    { name: 'log-search', path: `/deployments/${made.succeeded}`, open: async (page) => {
+      await page.locator('.log-search input').fill('passing');
+      await page.locator('.log-line.is-found').waitFor();
+    } },
     { name: 'deployment-failed', path: `/deployments/${made.failed}`, open: (page) => page.locator('.log-line').first().waitFor() },
     { name: 'deployment-running', path: `/deployments/${made.running}`, open: (page) => page.getByText('page 40 ').waitFor() },
     { name: 'deployment-cancelled', path: `/deployments/${made.cancelled}` },
     { name: 'absent', path: '/deployments/aaaaaaaaaaaaaaaa' },
     ...['tokens', 'providers', 'secrets', 'users', 'about'].map((tab) => ({ name: `settings-${tab}`, path: `/settings/${tab}` })),
+    { name: 'token-created', path: '/settings/tokens', open: createToken, close: (page) => page.unroute(MINT) },
+    { name: 'connection-lost', path: '/', open: async (page) => {
+      await page.context().setOffline(true);
+      await page.locator('.banner.lost').waitFor();
+    }, close: (page) => page.context().setOffline(false) },
     { name: 'help', path: '/', open: async (page) => {
       await page.keyboard.press('?');
       await page.getByRole('dialog').waitFor();
     } },
   ];
+}
+
+const MINT = '**/api/flow/tokens/create';
+
+/** What the rules make of a push to a branch that they exclude. */
+async function explain(page) {
+  await page.locator('.explain > summary').click();
+  await page.locator('.explain input').first().fill('try/new-header');
+  await page.locator('.explain .actions .button').click();
+  await page.locator('.answer').waitFor();
+}
+
+/** A token that is none: those who look at the pages again find the list as it was. */
+async function createToken(page) {
+  await page.route(MINT, (route) => route.fulfill({ json: { success: true, data: { id: 'aaaaaaaaaaaaaaaa', cd_token: `fcd_${'0123456789abcdef'.repeat(2)}` } } }));
+  await page.locator('.part-head .button').click();
+  await page.locator('dialog input').fill('release script');
+  await page.locator('dialog button[type="submit"]').click();
+  await page.locator('dialog .copy-value').waitFor();
 }

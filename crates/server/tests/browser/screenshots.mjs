@@ -12,7 +12,7 @@ import { Server } from './server.mjs';
 
 const folder = process.argv[2];
 mkdirSync(folder, { recursive: true });
-const ON_PHONE = ['login', 'applications', 'application', 'deployment-failed', 'settings-tokens', 'new-application'];
+const ON_PHONE = ['login', 'applications', 'application', 'deployment-failed', 'settings-tokens', 'settings-about', 'new-application', 'application-settings'];
 
 const server = await Server.start();
 let browser;
@@ -45,10 +45,15 @@ async function take(kind, pages, options) {
   await visit.close();
 }
 
-async function shoot(page, name, { path, open }) {
+async function shoot(page, name, { path, open, close }) {
   await page.goto(path);
   await page.locator('#page:not([aria-busy]) h1').first().waitFor();
   await open?.(page);
+  await page.waitForFunction(() => performance.getEntriesByType('resource').some((it) => it.name.includes('/sprite.svg') && it.responseEnd > 0));
+  // The frame stands where the page is scrolled to.
+  await page.evaluate(() => scrollTo(0, 0));
+  await page.mouse.move(0, 0);
   await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled', caret: 'hide', fullPage: true });
+  await close?.(page);
   n += 1;
 }

@@ -2,8 +2,8 @@
  * What went wrong, and what to do next.
  */
 
-import { h, icon, visible } from '../lib/dom.js';
-import { hasText, t } from '../lib/i18n.js';
+import { h, icon, sentence } from '../lib/dom.js';
+import { hasText, language, t } from '../lib/i18n.js';
 
 /**
  * What an error says to people.
@@ -15,7 +15,13 @@ export function errorText(error) {
   if (error.code === 'Network') {
     return t('error.network');
   }
-  return error.message || t('error.unknown');
+  return inLanguage(error.message) || t('error.unknown');
+}
+
+/** Some messages of the API are Chinese, with the same in English behind them in brackets. */
+function inLanguage(message) {
+  const both = /^[\p{Script=Han}\p{P}\s\w]*\p{Script=Han}[\p{P}\s]*\((.+)\)$/su.exec(message ?? '');
+  return both && language() === 'en' ? both[1] : message;
 }
 
 /**
@@ -27,7 +33,7 @@ export function errorText(error) {
 export function errorLines(error) {
   const advice = `error.advice.${error.code}`;
   return [
-    h('p', { class: 'error-text' }, visible(errorText(error))),
+    h('p', { class: 'error-text' }, sentence(errorText(error))),
     hasText(advice) && h('p', { class: 'muted' }, t(advice)),
     error.requestId && h('p', { class: 'muted small' }, t('error.requestId'), ' ', h('code', {}, error.requestId)),
   ];

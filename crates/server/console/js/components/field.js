@@ -2,7 +2,7 @@
  * Forms: labelled fields, and a form that sends itself once and says what is wrong where it is wrong.
  */
 
-import { fill, freshId, h, icon, visible } from '../lib/dom.js';
+import { fill, freshId, h, icon, sentence } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
 import { contentOf, settleForm, watchForm } from '../lib/unsaved.js';
 import { errorNote, errorText } from './error-panel.js';
@@ -40,7 +40,7 @@ export function setFieldError(element, text) {
     control?.setAttribute('aria-invalid', 'true');
     // Where it stands is where it is said.
     const message = text.replace(/^`[\w.[\]-]+`: /, '');
-    fill(error, icon('failure'), h('span', {}, visible(message)));
+    fill(error, icon('failure'), h('span', {}, sentence(message)));
   } else {
     control?.removeAttribute('aria-invalid');
     fill(error);

@@ -2,7 +2,7 @@
  * Short notes at the edge of the page, read out by screen readers.
  */
 
-import { h, icon, visible } from '../lib/dom.js';
+import { h, icon, sentence } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
 import { errorText } from './error-panel.js';
 
@@ -16,7 +16,7 @@ const SHOW_ERROR_MS = 12_000;
 export function toast(text, kind = 'success') {
   const element = h('div', { class: ['toast', kind] },
     icon(kind),
-    h('span', {}, visible(text)),
+    h('span', {}, sentence(text)),
     h('button', { class: 'icon-button', type: 'button', 'aria-label': t('action.close'), onclick: () => element.remove() },
       icon('close')));
   document.getElementById('toasts').append(element);

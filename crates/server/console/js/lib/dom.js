@@ -140,6 +140,17 @@ export function visible(text) {
 }
 
 /**
+ * A sentence of the server: what stands between its backticks becomes code.
+ *
+ * @param {string} text
+ * @returns {Array<string|HTMLElement|Array>}
+ */
+export function sentence(text) {
+  return String(text ?? '').split(/`([^`\n]+)`/).map((part, place) =>
+    (place % 2 === 1 ? h('code', { class: 'quoted' }, visible(part)) : visible(part)));
+}
+
+/**
  * The same where only text can stand, as in a page's title.
  *
  * @param {string} text

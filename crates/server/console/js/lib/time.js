@@ -46,13 +46,14 @@ export function clockTime(ms) {
 
 function relative(ms) {
   const seconds = (ms - Date.now()) / 1000;
-  const distance = Math.abs(seconds);
+  // What is to come is told by the nearest number: a token made for 90 days does not expire in two months.
+  const distance = seconds > 0 ? seconds * 1.03 : -seconds;
   const [unit, size] = UNITS.find(([, size]) => distance >= size) ?? ['second', 1];
   if (unit === 'second' && distance < 45) {
     return t('time.now');
   }
   const format = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto', style: 'short' });
-  return format.format(Math.trunc(seconds / size), unit);
+  return format.format(seconds > 0 ? Math.round(seconds / size) : Math.trunc(seconds / size), unit);
 }
 
 setInterval(() => {
@@ -74,8 +75,15 @@ export function duration(seconds) {
   if (!(seconds >= 0)) {
     return '';
   }
-  if (seconds < 10) {
-    return t('time.seconds', { s: seconds.toFixed(seconds < 0.095 ? 2 : 1) });
+  // Steps are measured in hundredths of a second.
+  if (seconds < 0.005) {
+    return t('time.least');
+  }
+  if (seconds < 0.0995) {
+    return t('time.ms', { n: Math.round(seconds * 1000) });
+  }
+  if (seconds < 9.95) {
+    return t('time.seconds', { s: seconds.toFixed(1) });
   }
   const whole = Math.round(seconds);
   if (whole < 60) {

@@ -5,13 +5,13 @@
 import { commitLabel, firstLine, refLabel } from '../components/commit.js';
 import { copyButton } from '../components/copy.js';
 import { confirmDialog } from '../components/dialog.js';
-import { ruleList, verdictBadge } from '../components/verdict.js';
+import { reasonText, ruleList, verdictBadge, verdictSentence } from '../components/verdict.js';
 import { toast } from '../components/toast.js';
 import { get, post } from '../lib/api.js';
 import { foreign, h, icon, visibleText } from '../lib/dom.js';
 import { formatNumber, t, tn } from '../lib/i18n.js';
 import { navigate } from '../lib/router.js';
-import { exactTime } from '../lib/time.js';
+import { ago } from '../lib/time.js';
 
 /** A longer body is shown so far, and copied in full. */
 const MAX_SHOWN_CHARS = 100_000;
@@ -35,7 +35,9 @@ export default async function deliveryPage(page) {
       canReplay && h('div', { class: 'tools' },
         h('button', { class: 'button', type: 'button', onclick: () => replay(delivery) }, icon('redo'), t('delivery.replay')))),
     h('section', { class: 'panel stack' },
-      h('div', { class: 'row-line' }, verdictBadge(delivery.verdict), foreign(delivery.reason)),
+      h('div', {},
+        h('div', { class: 'row-line verdict' }, verdictBadge(delivery.verdict), verdictSentence(delivery.verdict)),
+        reasonText(delivery.reason, { class: 'muted' })),
       facts(delivery, application)),
     h('section', { class: 'panel' },
       h('h2', {}, t('rules.title')),
@@ -49,7 +51,7 @@ function facts(delivery, application) {
   const fact = (key, ...value) => value.some(Boolean) && h('div', {}, h('dt', {}, t(key)), h('dd', {}, value));
   return h('dl', { class: 'facts' },
     fact('delivery.kind', t(`delivery.kind.${delivery.kind}`)),
-    fact('deployment.created', exactTime(delivery.createdTime)),
+    fact('deployment.created', ago(delivery.createdTime)),
     fact('deployment.ref', refLabel(delivery.ref)),
     fact('deployment.commit', delivery.commit && commitLabel(delivery.commit, application)),
     fact('delivery.message', delivery.message && firstLine(delivery.message)),
@@ -61,8 +63,8 @@ function facts(delivery, application) {
       h('a', { href: `/deployments/${task}` }, tn('deliveries.taskOf', place + 1))])),
     fact('delivery.replayOf', delivery.replayOf
       && h('a', { href: `/applications/${application.id}/deliveries/${delivery.replayOf}` }, t('delivery.replayOf.link'))),
-    fact('delivery.key', foreign(delivery.key, { class: 'mono' })),
-    fact('delivery.took', t('delivery.ms', { n: formatNumber(Math.round(delivery.durationMs * 10) / 10) })));
+    fact('delivery.took', t('delivery.ms', { n: formatNumber(Math.round(delivery.durationMs * 10) / 10) })),
+    fact('delivery.key', foreign(delivery.key, { class: 'mono' })));
 }
 
 function headersPart({ headers }) {

@@ -8,7 +8,7 @@ import { pairsEditor } from '../components/pairs-editor.js';
 import { repositoryPicker } from '../components/repository-picker.js';
 import { triggerChoice } from '../components/trigger-choice.js';
 import { onceKey, post } from '../lib/api.js';
-import { fill, h, icon, visible } from '../lib/dom.js';
+import { fill, h, icon, sentence, visible } from '../lib/dom.js';
 import { guessRepository, PROVIDERS } from '../lib/git-host.js';
 import { t } from '../lib/i18n.js';
 import { currentUser } from '../lib/session.js';
@@ -120,7 +120,7 @@ function result(created, name) {
     h('section', { class: 'panel stack' },
       h('h2', {}, t('new.webhook')),
       h('p', { class: 'muted' }, t(webhook.isInstalled ? 'new.webhook.installed' : 'new.webhook.manual')),
-      webhook.problem && h('div', { class: 'note warn' }, icon('warning'), h('span', {}, visible(t('new.webhook.problem', { problem: webhook.problem })))),
+      webhook.problem && h('div', { class: 'note warn' }, icon('warning'), h('span', {}, sentence(t('new.webhook.problem', { problem: webhook.problem })))),
       copyField({ label: t('new.webhook.url'), value: webhook.url }),
       copyField({ label: t('new.webhook.secret'), value: created.webhookSecret }),
       h('div', { class: 'note' }, icon('info'), t('new.webhook.once'))),

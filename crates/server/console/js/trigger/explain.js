@@ -5,7 +5,7 @@
 import { commitLabel, firstLine, refLabel } from '../components/commit.js';
 import { errorNote } from '../components/error-panel.js';
 import { field, FieldError } from '../components/field.js';
-import { ruleList, verdictBadge, verdictText } from '../components/verdict.js';
+import { reasonText, ruleList, verdictBadge, verdictText } from '../components/verdict.js';
 import { get, post } from '../lib/api.js';
 import { fill, foreign, h, icon } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
@@ -129,7 +129,7 @@ function label({ verdict, event, ref, createdTime }) {
 function shown(explanation, application) {
   const { ref, commit, message, pipelineFiles, isFork, hasSecrets } = explanation;
   return h('div', { class: 'answer stack' },
-    h('div', { class: 'row-line' }, verdictBadge(explanation.verdict), foreign(explanation.reason)),
+    h('div', { class: 'row-line' }, verdictBadge(explanation.verdict), reasonText(explanation.reason)),
     h('div', { class: 'row-line small' },
       foreign(explanation.event.eventName), refLabel(ref),
       commit && commit !== SOME_COMMIT && commitLabel(commit, application),

@@ -5,7 +5,7 @@
 import { commitLabel, refLabel } from '../../components/commit.js';
 import { copyField } from '../../components/copy.js';
 import { errorToast } from '../../components/toast.js';
-import { verdictIcon, VERDICTS, verdictText } from '../../components/verdict.js';
+import { reasonText, verdictIcon, VERDICTS, verdictText } from '../../components/verdict.js';
 import { get } from '../../lib/api.js';
 import { connectionChanged } from '../../lib/connection.js';
 import { fill, foreign, h, icon } from '../../lib/dom.js';
@@ -93,10 +93,10 @@ function row(delivery, application) {
     verdictIcon(delivery.verdict),
     h('div', { class: 'row-main' },
       h('a', { class: 'row-title stretched', href: `/applications/${application.id}/deliveries/${delivery.id}`, 'data-key': delivery.id },
-        foreign(what || delivery.reason)),
+        what ? foreign(what) : reasonText(delivery.reason)),
       h('div', { class: 'row-line small' },
         h('span', {}, verdictText(delivery.verdict)),
-        what && foreign(delivery.reason, { class: 'ellipsis' }))),
+        what && reasonText(delivery.reason, { class: 'ellipsis' }))),
     h('div', { class: 'row-detail row-line small' },
       h('span', { class: 'pill' }, t(`delivery.kind.${delivery.kind}`)),
       foreign(delivery.event.eventName, { class: 'muted' }),

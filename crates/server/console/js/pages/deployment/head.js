@@ -5,7 +5,7 @@
 import { commitLabel, firstLine, refLabel } from '../../components/commit.js';
 import { isFinal, statusBadge, taskState } from '../../components/status.js';
 import { cancelTask, redeploy } from '../../components/task-actions.js';
-import { foreign, h, icon, visible } from '../../lib/dom.js';
+import { foreign, h, icon, sentence, visible } from '../../lib/dom.js';
 import { t } from '../../lib/i18n.js';
 import { markdown } from '../../lib/markdown.js';
 import { navigate } from '../../lib/router.js';
@@ -27,7 +27,7 @@ export function deploymentHead(task, application, reload) {
         h('h1', {}, firstLine(task.message), ' ', h('span', { class: 'muted' }, `#${task.number}`))),
       h('div', { class: 'tools' }, actions(task, application, reload))),
     facts(task, application),
-    task.error && h('div', { class: 'note danger', role: 'alert' }, icon('failure'), h('span', {}, visible(task.error))),
+    task.error && h('div', { class: 'note danger', role: 'alert' }, icon('failure'), h('span', {}, sentence(task.error))),
     taskState(task) === 'cancelling' && h('div', { class: 'note warn' }, icon('spinner', 'spin'), t('deployment.cancelling')),
   ];
 }

@@ -4,7 +4,7 @@
 
 import { stateText, statusIcon } from '../../components/status.js';
 import { errorToast } from '../../components/toast.js';
-import { fill, foreign, freshId, h, icon, visible, visibleText } from '../../lib/dom.js';
+import { fill, foreign, freshId, h, icon, sentence, visibleText } from '../../lib/dom.js';
 import { t } from '../../lib/i18n.js';
 import { duration } from '../../lib/time.js';
 import { downloadLog, logReader, stretches } from '../../log/read.js';
@@ -143,7 +143,7 @@ export class StepSection {
     this.#body.dataset.state = state;
     const isWaiting = this.#isFed ? !isOver : !this.isLoaded;
     fill(this.#body,
-      step.error && h('div', { class: 'note danger step-error' }, icon('failure'), h('span', {}, visible(step.error))),
+      step.error && h('div', { class: 'note danger step-error' }, icon('failure'), h('span', {}, sentence(step.error))),
       store.nRows > 0
         ? this.view.element
         : h('p', { class: 'log-empty' }, t(isWaiting ? 'log.loading' : 'log.empty')),

@@ -6,7 +6,7 @@ import { field, FieldError, form } from '../../../components/field.js';
 import { partHead } from '../../../components/thing.js';
 import { toast } from '../../../components/toast.js';
 import { post } from '../../../lib/api.js';
-import { fill, foreign, h, icon, visible } from '../../../lib/dom.js';
+import { fill, foreign, h, icon, sentence } from '../../../lib/dom.js';
 import { t, tn, tNodes } from '../../../lib/i18n.js';
 import { ago } from '../../../lib/time.js';
 
@@ -52,7 +52,7 @@ export function generalPart(application) {
     field({ name: 'poll_seconds', label: t('poll.title'), control: poll, hint: t('poll.hint') }),
     application.polled_time && h('p', { class: 'muted small' }, tNodes('poll.last', { time: ago(application.polled_time) })),
     application.poll_problem && h('div', { class: 'note warn' }, icon('warning'),
-      h('span', {}, visible(t('poll.problem', { problem: application.poll_problem })))),
+      h('span', {}, sentence(t('poll.problem', { problem: application.poll_problem })))),
     h('div', { class: 'actions' }, h('button', { class: 'button primary', type: 'submit' }, t('action.save')))),
   ];
 }

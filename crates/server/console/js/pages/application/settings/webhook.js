@@ -7,7 +7,7 @@ import { copyField } from '../../../components/copy.js';
 import { partHead } from '../../../components/thing.js';
 import { errorToast } from '../../../components/toast.js';
 import { get, post } from '../../../lib/api.js';
-import { fill, h, icon, visible } from '../../../lib/dom.js';
+import { fill, h, icon, sentence } from '../../../lib/dom.js';
 import { t } from '../../../lib/i18n.js';
 
 /**
@@ -28,7 +28,7 @@ export function webhookPart(application) {
       h('p', { class: 'row-line' },
         h('span', { class: ['badge', isInstalled ? 'state-success' : 'state-none'] },
           icon(isInstalled ? 'success' : 'none'), t(isInstalled ? 'webhook.installed' : 'webhook.notInstalled'))),
-      problem && h('div', { class: 'note warn', role: 'status' }, icon('warning'), h('span', {}, visible(problem))),
+      problem && h('div', { class: 'note warn', role: 'status' }, icon('warning'), h('span', {}, sentence(problem))),
       copyField({ label: t('new.webhook.url'), value: webhook.url }),
       !isInstalled && h('p', { class: 'hint' }, t(application.provider === 'git' ? 'webhook.manual.git' : 'webhook.manual')),
       application.provider !== 'git' && h('div', { class: 'actions' },
