@@ -4,7 +4,7 @@
 
 import { fill, freshId, h, icon, sentence } from '../lib/dom.js';
 import { t } from '../lib/i18n.js';
-import { contentOf, settleForm, watchForm } from '../lib/unsaved.js';
+import { beginSaving, endSaving, watchForm } from '../lib/unsaved.js';
 import { errorNote, errorText } from './error-panel.js';
 
 /**
@@ -101,14 +101,14 @@ export function form({ submit, class: className, label, isPassing = false }, ...
     element.querySelectorAll('.field').forEach((it) => setFieldError(it, ''));
     element.dataset.busy = 'true';
     buttons.forEach((button) => button.setAttribute('aria-busy', 'true'));
-    const sent = contentOf(element);
+    const sent = beginSaving(element);
+    let isSaved = false;
     try {
-      if (await submit() !== false) {
-        settleForm(element, sent);
-      }
+      isSaved = await submit() !== false;
     } catch (error) {
       showProblem(error);
     } finally {
+      endSaving(element, sent, isSaved);
       delete element.dataset.busy;
       buttons.forEach((button) => button.removeAttribute('aria-busy'));
     }

@@ -39,14 +39,39 @@ export function contentOf(form) {
 }
 
 /**
- * Says that what a form holds is no change: it was saved, or is shown in another way.
+ * Says that what a form holds is no change: it is shown in another way.
  *
  * @param {?HTMLFormElement} form
- * @param {string} [content] what was saved, where more may have been typed since
  */
-export function settleForm(form, content) {
+export function settleForm(form) {
   if (form && held.has(form)) {
-    held.set(form, content ?? contentOf(form));
+    held.set(form, contentOf(form));
+  }
+}
+
+/**
+ * Says that a form is about to be saved.
+ *
+ * @param {HTMLFormElement} form
+ * @returns {string} what it holds, for `endSaving`
+ */
+export function beginSaving(form) {
+  touched.delete(form);
+  return contentOf(form);
+}
+
+/**
+ * Says how the saving went. What was typed meanwhile is not saved; what the page itself has emptied is no change.
+ *
+ * @param {HTMLFormElement} form
+ * @param {string} sent what `beginSaving` told
+ * @param {boolean} isSaved
+ */
+export function endSaving(form, sent, isSaved) {
+  if (!isSaved) {
+    touched.add(form);
+  } else if (held.has(form)) {
+    held.set(form, touched.has(form) ? sent : contentOf(form));
   }
 }
 

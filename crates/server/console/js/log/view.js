@@ -113,6 +113,11 @@ export class LogView {
     this.#schedule();
   }
 
+  /** Draws anew, where the view was taken out of the page and put back: its scrolling may have gone untold. */
+  refresh() {
+    this.#schedule();
+  }
+
   #schedule() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;

@@ -136,18 +136,19 @@ export class StepSection {
     }
     const { step, store } = this;
     const isOver = FINAL.has(step.status);
-    const state = `${store.nRows > 0}${isOver}${this.isLoaded}${step.error}`;
+    const isWaiting = this.#isFed ? !isOver : !this.isLoaded;
+    const state = JSON.stringify([store.nRows > 0 || isWaiting, store.nRows > 0, step.error, step.outputs]);
     if (this.#body.dataset.state === state) {
       return;
     }
     this.#body.dataset.state = state;
-    const isWaiting = this.#isFed ? !isOver : !this.isLoaded;
     fill(this.#body,
       step.error && h('div', { class: 'note danger step-error' }, icon('failure'), h('span', {}, sentence(step.error))),
       store.nRows > 0
         ? this.view.element
         : h('p', { class: 'log-empty' }, t(isWaiting ? 'log.loading' : 'log.empty')),
       outputs(step.outputs));
+    this.view.refresh();
   }
 
   /**
