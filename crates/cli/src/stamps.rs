@@ -18,6 +18,12 @@ pub(crate) struct Stamps {
 }
 
 impl Stamps {
+    /// Says what of a step was printed already, with its times: its last line may go on.
+    pub(crate) fn follow_on(&mut self, step: StepCount, printed: &[u8]) {
+        let stamper = self.steps.entry(step).or_default();
+        stamper.push(0, printed, &[], &mut Vec::new());
+    }
+
     /// The bytes of a log event with the times in front of its lines; none where it names a gap.
     pub(crate) async fn stamp(
         &mut self,
@@ -47,5 +53,30 @@ impl Stamps {
             stamper.begin_line();
         }
         Ok(stamped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flowcd_model::{log::LogTime, step::StepCount, time::Millis};
+
+    use super::Stamps;
+
+    #[test]
+    fn a_line_that_goes_on_has_its_time_already() {
+        let mut stamps = Stamps::default();
+        let step = StepCount::Number(1);
+        stamps.follow_on(step, b"2022-11-18T09:57:12.000Z wait");
+        let times = [LogTime {
+            from: 0,
+            time: Millis(1_668_765_432_123),
+        }];
+        let mut out = Vec::new();
+        let stamper = stamps.steps.entry(step).or_default();
+        stamper.push(4, b"ing\ndone\n", &times, &mut out);
+        assert_eq!(
+            String::from_utf8_lossy(&out),
+            "ing\n2022-11-18T09:57:12.123Z done\n"
+        );
     }
 }

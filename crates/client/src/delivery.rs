@@ -68,6 +68,7 @@ impl Client {
         call.is_safe = true;
         self.fetch(&call).await
     }
+
     /// A trigger read from a text, or written as one. Nothing is kept.
     pub async fn convert_trigger(
         &self,

@@ -22,7 +22,10 @@ const MAX_TEXT_BYTES: usize = 1024 * 1024;
 /// Reads a pipeline file in all ways: each finding lies in the file, and what has no errors can be run.
 pub fn pipeline_file(source: &[u8]) {
     let diagnostics = lint::lint(source);
-    let n_lines = source.split(|byte| *byte == b'\n').count() as u64;
+    // LF, CR LF and CR alone end a line of YAML.
+    let n_of = |end: u8| source.iter().filter(|byte| **byte == end).count();
+    let n_pairs = source.windows(2).filter(|pair| pair == b"\r\n").count();
+    let n_lines = (n_of(b'\n') + n_of(b'\r') - n_pairs) as u64 + 1;
     for diagnostic in &diagnostics {
         assert!(
             (1..=n_lines + 1).contains(&diagnostic.line),

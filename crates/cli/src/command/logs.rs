@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clap::Args;
-use flowcd_client::Client;
+use flowcd_client::{Client, LogPart};
 use flowcd_model::{
     envelope::Code,
     id::TaskId,
@@ -59,7 +59,7 @@ pub(crate) async fn run(
         ));
     }
     if args.is_followed && args.tail.is_none() {
-        return go_on(client, printer, args, HashMap::new()).await;
+        return go_on(client, printer, args, HashMap::new(), Stamps::default()).await;
     }
     let query = |step_count| LogQuery {
         tail: args.tail,
@@ -67,6 +67,7 @@ pub(crate) async fn run(
         ..LogQuery::new(args.task.clone(), step_count)
     };
     let mut known = HashMap::new();
+    let mut stamps = Stamps::default();
     if let Some(step_count) = args.step
         && !args.is_followed
     {
@@ -81,10 +82,13 @@ pub(crate) async fn run(
             continue;
         }
         printer.talk(&format!("{} {}", "\u{25b8}".cyan(), title(step).bold()));
-        known.extend(print_if_any(client, printer, &query(step.step_count)).await?);
+        if let Some(part) = print_if_any(client, printer, &query(step.step_count)).await? {
+            known.insert(step.step_count, part.next);
+            stamps.follow_on(step.step_count, &part.bytes);
+        }
     }
     if args.is_followed {
-        return go_on(client, printer, args, known).await;
+        return go_on(client, printer, args, known, stamps).await;
     }
     if task.status.is_final() {
         print_if_any(client, printer, &query(StepCount::Completed)).await?;
@@ -104,9 +108,10 @@ async fn go_on(
     printer: &Printer,
     args: &LogsArgs,
     known: HashMap<StepCount, u64>,
+    stamps: Stamps,
 ) -> Result<Exit, Failure> {
     let show = args.step.map_or(Show::Log, Show::LogOf);
-    let stamps = args.with_times.then(Stamps::default);
+    let stamps = args.with_times.then_some(stamps);
     let exit = follow_from(client, printer, &args.task, show, known, stamps).await?;
     if !matches!(exit, Exit::Ok | Exit::DeploymentFailed | Exit::Cancelled) {
         return Ok(exit);
@@ -125,16 +130,16 @@ async fn go_on(
     Ok(Exit::Ok)
 }
 
-/// A step that printed nothing may have no log. Says up to where the step's log is known then.
+/// Prints a part of a step's log and answers it. A step that printed nothing may have no log.
 async fn print_if_any(
     client: &Client,
     printer: &Printer,
     query: &LogQuery,
-) -> Result<Option<(StepCount, u64)>, Failure> {
+) -> Result<Option<LogPart>, Failure> {
     match client.get_log_bytes(query).await {
         Ok(part) => {
             printer.bytes(&part.bytes)?;
-            Ok(Some((query.step_count, part.next)))
+            Ok(Some(part))
         }
         Err(error) if error.code() == Some(Code::NotFound) => Ok(None),
         Err(error) => Err(error.into()),

@@ -30,10 +30,15 @@ pub(crate) struct Source<'s> {
 
 impl<'s> Source<'s> {
     pub(crate) fn new(text: &'s str) -> Self {
-        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let lines = std::iter::once(0)
-            .chain(newlines.map(|(at, _)| at + 1))
-            .collect();
+        let bytes = text.as_bytes();
+        // As YAML has it: LF, CR LF, and CR alone.
+        let is_break = |at: &usize| match bytes[*at] {
+            b'\n' => true,
+            b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+            _ => false,
+        };
+        let breaks = (0..bytes.len()).filter(is_break);
+        let lines = std::iter::once(0).chain(breaks.map(|at| at + 1)).collect();
         Self { text, lines }
     }
 
@@ -45,8 +50,7 @@ impl<'s> Source<'s> {
     /// The text of a line, counted from 1, without its end.
     pub(crate) fn line(&self, number: u64) -> &'s str {
         let start = self.line_start(number);
-        let line = self.text[start..].split('\n').next().unwrap_or_default();
-        line.strip_suffix('\r').unwrap_or(line)
+        first_line(&self.text[start..])
     }
 
     /// How many lines there are.
@@ -87,13 +91,17 @@ impl<'s> Source<'s> {
     pub(crate) fn underlined(&self, span: &Range<usize>) -> Range<usize> {
         let start = self.text.floor_char_boundary(span.start);
         let rest = &self.text[start..];
-        let line = rest[..rest.find('\n').unwrap_or(rest.len())].trim_end();
+        let line = first_line(rest).trim_end();
         let length = match span.end.saturating_sub(start) {
             0 => line.len(),
             length => length.min(line.len()),
         };
         start..self.text.floor_char_boundary(start + length)
     }
+}
+
+fn first_line(text: &str) -> &str {
+    text.split(['\n', '\r']).next().unwrap_or_default()
 }
 
 /// Where in the file the characters of a scalar's text stand.
@@ -183,5 +191,14 @@ mod tests {
         }
         assert_eq!(source.line(1), "a\u{e4}b");
         assert_eq!(source.line(9), "");
+    }
+
+    #[test]
+    fn a_line_ends_where_yaml_ends_it() {
+        let source = Source::new("a\rbc\r\r\nd\n");
+        let lines: Vec<_> = (1..=source.n_lines()).map(|it| source.line(it)).collect();
+        assert_eq!(lines, ["a", "bc", "", "d", ""]);
+        assert_eq!(source.place(3), Place { line: 2, column: 2 });
+        assert_eq!(source.offset(Place { line: 4, column: 1 }), 7);
     }
 }

@@ -123,6 +123,10 @@ export function pagesOf(made) {
     { name: 'deliveries', path: `/applications/${made.web.id}/deliveries` },
     { name: 'delivery', path: `/applications/${made.web.id}/deliveries/${made.delivery}` },
     { name: 'application-settings', path: `/applications/${made.web.id}/settings` },
+    { name: 'trigger-yaml', path: `/applications/${made.web.id}/settings`, open: async (page) => {
+      await page.locator('.segments .button').nth(1).click();
+      await page.locator('textarea.code').first().waitFor();
+    } },
     { name: 'trigger-json', path: `/applications/${made.web.id}/settings`, open: (page) => page.locator('.segments .button').last().click() },
     { name: 'trigger-explained', path: `/applications/${made.web.id}/settings`, open: explain },
     { name: 'application-empty', path: `/applications/${made.jobs.id}` },

@@ -142,7 +142,8 @@ test('whoever leaves with something unsaved is asked', async () => {
     // What is as it was is not lost.
     await description.fill('');
     await page.getByRole('link', { name: 'Deliveries' }).click();
-    await page.waitForURL('**/deliveries');
+    // Until it is there the page before it is still to be seen.
+    await page.getByText('Nothing has come in yet.').waitFor();
     await page.goBack();
     await page.waitForURL(`**${path}`);
     await description.fill('typed');

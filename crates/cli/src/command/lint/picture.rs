@@ -21,7 +21,9 @@ pub(super) fn of(checked: &Checked) -> String {
         .text
         .strip_prefix('\u{feff}')
         .unwrap_or(&checked.text);
-    let lines: Vec<&str> = text.split('\n').collect();
+    // Lines end where YAML ends them: at LF, CR LF and CR.
+    let text = text.replace("\r\n", "\n");
+    let lines: Vec<&str> = text.split(['\n', '\r']).collect();
     checked
         .diagnostics
         .iter()

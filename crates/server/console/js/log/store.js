@@ -67,11 +67,7 @@ export class LogStore {
     }
     open.buffer.set(bytes, open.length);
     open.length += bytes.length;
-    while (this.#open && this.#open.length >= CHUNK_BYTES) {
-      if (!this.#split()) {
-        break;
-      }
-    }
+    while (this.#open?.length >= CHUNK_BYTES && this.#split());
     this.#refreshOpen();
   }
 

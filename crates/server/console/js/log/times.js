@@ -5,8 +5,10 @@
 import { get } from '../lib/api.js';
 import { Signal } from '../lib/signal.js';
 
-/** A log that grows is asked for its newest times so often. */
+/** A log that grows is asked for its newest times so often .. */
 const PAUSE_MS = 500;
+/** .. and after a failure not before this. */
+const REST_MS = 5000;
 
 export class LogTimes {
   /** Tells that there are more. */
@@ -52,9 +54,15 @@ export class LogTimes {
         this.#take(times, next);
         await pause(this.#end < end() ? PAUSE_MS / 10 : PAUSE_MS);
       }
-    } finally {
-      this.#isAsking = false;
+    } catch (error) {
+      if (!this.#signal.aborted) {
+        setTimeout(() => {
+          this.#isAsking = false;
+        }, REST_MS);
+      }
+      throw error;
     }
+    this.#isAsking = false;
   }
 
   #take(times, next) {

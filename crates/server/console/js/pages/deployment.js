@@ -84,7 +84,11 @@ export default async function deploymentPage(page) {
     }
     chain.dataset.state = state;
     try {
-      fill(chain, await redeployChain(task, signal));
+      const drawn = await redeployChain(task, signal);
+      // It may stand otherwise by now, and what was asked for last may be there already.
+      if (chain.dataset.state === state) {
+        fill(chain, drawn);
+      }
     } catch (error) {
       if (!signal.aborted) {
         errorToast(error);
