@@ -20,11 +20,11 @@ mod user;
 use actix_web::{
     App, Error,
     body::MessageBody,
-    dev::{ServiceFactory, ServiceRequest, ServiceResponse},
+    dev::{HttpServiceFactory, ServiceFactory, ServiceRequest, ServiceResponse},
     middleware::{Compress, from_fn},
     web::{self, Data},
 };
-use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_actix_web::{OpenApiFactory, service_config::ServiceConfig};
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::{
@@ -36,8 +36,34 @@ use crate::{
 
 pub use document::openapi;
 
+/// What operations are put into: the server's own table, or the one that the description is made from as well. The
+/// description of all operations takes megabytes while it is made, so the worker threads leave it out.
+trait Table {
+    fn service<F>(&mut self, operation: F) -> &mut Self
+    where
+        F: HttpServiceFactory + OpenApiFactory + 'static;
+}
+
+impl Table for web::ServiceConfig {
+    fn service<F>(&mut self, operation: F) -> &mut Self
+    where
+        F: HttpServiceFactory + OpenApiFactory + 'static,
+    {
+        web::ServiceConfig::service(self, operation)
+    }
+}
+
+impl Table for ServiceConfig<'_> {
+    fn service<F>(&mut self, operation: F) -> &mut Self
+    where
+        F: HttpServiceFactory + OpenApiFactory + 'static,
+    {
+        ServiceConfig::service(self, operation)
+    }
+}
+
 /// Deployments: described under `/api/flow`.
-fn flow(table: &mut ServiceConfig<'_>) {
+fn flow(table: &mut impl Table) {
     table
         .service(application::list_applications)
         .service(application::list_applications_by_post)
@@ -64,7 +90,7 @@ fn flow(table: &mut ServiceConfig<'_>) {
 }
 
 /// Callers: described under `/api`.
-fn account(table: &mut ServiceConfig<'_>) {
+fn account(table: &mut impl Table) {
     table
         .service(delivery::receive_webhook)
         .service(delivery::receive_webhook_by_query)
@@ -89,7 +115,7 @@ fn account(table: &mut ServiceConfig<'_>) {
 }
 
 /// The server itself: at the root.
-fn system(table: &mut ServiceConfig<'_>) {
+fn system(table: &mut impl Table) {
     table
         .service(system::get_health)
         .service(system::get_readiness)
@@ -100,9 +126,8 @@ fn system(table: &mut ServiceConfig<'_>) {
 
 /// Everything under `/api`, which is the same under `/api/flow`.
 fn both(config: &mut web::ServiceConfig) {
-    let mut table = ServiceConfig::new(config);
-    flow(&mut table);
-    account(&mut table);
+    flow(config);
+    account(config);
 }
 
 /// The console: one page at many paths, and the files that it loads.
@@ -167,7 +192,7 @@ pub(crate) fn app(
                 .configure(both)
                 .wrap(from_fn(authenticate)),
         )
-        .configure(|config| system(&mut ServiceConfig::new(config)))
+        .configure(system)
         .route("/docs", web::get().to(system::go_to_docs))
         .service(docs)
         .configure(pages)

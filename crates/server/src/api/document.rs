@@ -63,9 +63,9 @@ pub fn openapi() -> OpenApi {
     let (_, mut document) = actix_web::App::new()
         .into_utoipa_app()
         .openapi(Description::openapi())
-        .service(scope("/api/flow").configure(super::flow))
-        .service(scope("/api").configure(super::account))
-        .configure(super::system)
+        .service(scope("/api/flow").configure(|table| super::flow(table)))
+        .service(scope("/api").configure(|table| super::account(table)))
+        .configure(|table| super::system(table))
         .split_for_parts();
     document.info.version = crate::version::VERSION.to_owned();
     let components = document.components.get_or_insert_with(Components::new);
