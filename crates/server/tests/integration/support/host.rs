@@ -78,7 +78,9 @@ impl Host {
                     .unwrap_or_default(),
                 body: serde_json::from_slice(&request.body).unwrap_or_default(),
             });
-            count.send_replace(script.asked.len());
+            // Whoever waits looks into the script while he holds the count.
+            drop(script);
+            count.send_modify(|n_asked| *n_asked += 1);
             Some(answer)
         }));
         let git = GitHttp::start(options).await.expect("the host starts");
